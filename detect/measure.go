@@ -1,0 +1,59 @@
+package detect
+
+import (
+	"time"
+
+	"github.com/gatewatch/gatewatch/event"
+)
+
+// Measure is a number over stored events, as data: the store compiles it to SQL (store.MeasureSQL), so that a
+// finding carries its own reproduction without the detectors knowing SQL.
+//
+// It means: Aggregate(Field) over the events that meet every condition in Where, have a time in the interval
+// (From, To] when FromOpen, else [From, To), are at or before Until in judging order (when Until is not zero), and
+// were ingested at or before Cut (when Cut is not zero).
+type Measure struct {
+	Aggregate Aggregate    `json:"aggregate"`
+	Field     string       `json:"field,omitempty"`    // event field (snake_case); empty for count
+	Quantile  float64      `json:"quantile,omitempty"` // for AggregateQuantile
+	Where     []Condition  `json:"where"`
+	From      time.Time    `json:"from"`
+	To        time.Time    `json:"to"`
+	FromOpen  bool         `json:"from_open,omitempty"`
+	Until     *event.Place `json:"until,omitempty"`
+	Cut       time.Time    `json:"cut"` // ingested_at of the newest event judged when it was taken
+}
+
+// Aggregate names how events become a number.
+type Aggregate string
+
+// The aggregates. Distinct and quantile are exact.
+const (
+	AggregateCount    Aggregate = "count"
+	AggregateDistinct Aggregate = "count_distinct" // absent values are not counted
+	AggregateSum      Aggregate = "sum"
+	AggregateAvg      Aggregate = "avg"
+	AggregateQuantile Aggregate = "quantile"
+	AggregateShare    Aggregate = "share" // of Where's events, the share that also meets Of; see Condition.Of
+)
+
+// Condition is one comparison of an event field (snake_case) with a value.
+type Condition struct {
+	Field string `json:"field"`
+	Op    Op     `json:"op"`
+	Value string `json:"value"`
+	// Of marks a condition that selects the numerator of AggregateShare instead of the events at large.
+	Of bool `json:"of,omitempty"`
+}
+
+// Op is a comparison.
+type Op string
+
+// The operators. Numeric fields compare as numbers. Has tests membership in an array field (signatures, object_ids).
+const (
+	OpEqual Op = "eq"
+	OpNot   Op = "ne"
+	OpHas   Op = "has"
+	OpGTE   Op = "gte"
+	OpLT    Op = "lt"
+)
