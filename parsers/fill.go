@@ -1,0 +1,243 @@
+package parsers
+
+import (
+	"strings"
+
+	"github.com/gatewatch/gatewatch/event"
+)
+
+// fieldError is a parser's complaint about a line. It names the column, never the content: a line may hold secrets.
+type fieldError struct {
+	what string
+	at   int // how many bytes of the line fitted
+}
+
+func (e *fieldError) Error() string { return e.what }
+
+func bad(what string) error { return &fieldError{what: what} }
+
+// fill turns the raw values into the event. It refuses a line without time, and one whose status, size or duration
+// is not a number: that line is of another format.
+func (r *record) fill(ev *event.Event) error {
+	if err := r.fillTime(ev); err != nil {
+		return err
+	}
+	if v, ok := r.get(slotHost); ok {
+		ev.Host = hostOnly(r.text(v))
+	}
+	if v, ok := r.get(slotScheme); ok {
+		ev.Scheme = schemeName(v)
+	}
+	r.fillWhat(ev)
+	r.fillWho(ev)
+	if err := r.fillNumbers(ev); err != nil {
+		return err
+	}
+	r.fillRest(ev)
+	ev.Wire.Fields = r.fields
+	return nil
+}
+
+// text undoes the log's escapes.
+func (r *record) text(v string) string {
+	if r.escaped {
+		return unescape(v)
+	}
+	return v
+}
+
+func (r *record) fillTime(ev *event.Event) error {
+	v, ok := r.get(slotTime)
+	if !ok {
+		date, okDate := r.get(slotDate)
+		clk, okClock := r.get(slotClock)
+		if !okDate || !okClock {
+			return bad("no time")
+		}
+		v = date + " " + clk
+		r.unit[slotTime] = unitNone
+	}
+	t, err := r.clock.parse(v, r.unit[slotTime])
+	if err != nil {
+		return bad("time: " + err.Error())
+	}
+	if f, ok := r.get(slotFrac); ok {
+		if t, err = addFraction(t, f, r.unit[slotFrac]); err != nil {
+			return err
+		}
+	}
+	if y := t.Year(); y < 1970 || y > 2261 {
+		return bad("time: out of range")
+	}
+	ev.Time = t
+	return nil
+}
+
+// fillWhat sets method, path, query and protocol, from a request line or from columns of their own.
+func (r *record) fillWhat(ev *event.Event) {
+	const request = 1<<slotRequest | 1<<slotMethod | 1<<slotTarget | 1<<slotURL | 1<<slotPath | 1<<slotQuery | 1<<slotProtocol
+	if r.has&request == 0 {
+		return
+	}
+	if v, ok := r.get(slotRequest); ok {
+		fillRequest(v, r.escaped, ev)
+	}
+	if r.has&request == 1<<slotRequest {
+		return
+	}
+	if v, ok := r.get(slotMethod); ok && isToken(v) && ev.Method == "" {
+		ev.Method = v
+	}
+	if v, ok := r.get(slotTarget); ok && ev.Path == "" {
+		if fillTarget(r.text(v), ev) {
+			ev.RequestLine = ev.Method + " " + v
+		}
+	} else if v, ok := r.get(slotURL); ok && ev.Path == "" {
+		fillURL(r.text(v), ev)
+	}
+	if v, ok := r.get(slotPath); ok && ev.Path == "" {
+		path, query := splitPath(r.text(v))
+		ev.Path = path
+		if query != "" {
+			ev.Query = query
+		}
+	}
+	if v, ok := r.get(slotQuery); ok && ev.Query == "" {
+		ev.Query = strings.TrimPrefix(r.text(v), "?")
+	}
+	if v, ok := r.get(slotProtocol); ok {
+		ev.Protocol = protocolName(v)
+	}
+	if ev.Path != "" && ev.RequestLine != "" && ev.Method != "" {
+		return
+	}
+	if ev.Path != "" {
+		ev.RequestLine = ""
+	}
+}
+
+func (r *record) fillWho(ev *event.Event) {
+	if v, ok := r.get(slotPeer); ok {
+		if a, ok := parseIP(v); ok {
+			ev.Wire.PeerIP = a
+		}
+	}
+	if v, ok := r.get(slotForward); ok {
+		ev.Wire.ForwardedFor = r.text(v)
+	}
+	if v, ok := r.get(slotClient); ok {
+		if a, ok := parseIP(v); ok {
+			ev.ClientIP = a
+		} else if strings.IndexByte(v, ',') > 0 {
+			if ev.Wire.ForwardedFor == "" {
+				ev.Wire.ForwardedFor = r.text(v)
+			}
+			ev.ClientIP, _ = clientOf(v)
+		}
+	} else if ev.Wire.PeerIP.IsValid() {
+		ev.ClientIP = ev.Wire.PeerIP
+	} else if ev.Wire.ForwardedFor != "" {
+		ev.ClientIP, _ = clientOf(ev.Wire.ForwardedFor)
+	}
+	if v, ok := r.get(slotUser); ok && v != `""` {
+		ev.User = r.text(v)
+		ev.AuthScheme = "log"
+		if r.unit[slotUser] == unitBasic {
+			ev.AuthScheme = "basic"
+		}
+	}
+}
+
+func (r *record) fillNumbers(ev *event.Event) error {
+	if v, ok := r.get(slotStatus); ok {
+		n, ok := parseCount(v)
+		if !ok || n > 999 {
+			return bad("the status is not a number")
+		}
+		ev.Status = int(n)
+	}
+	if v, ok := r.get(slotBytesOut); ok {
+		n, ok := parseCount(v)
+		if !ok {
+			return bad("the response size is not a number")
+		}
+		ev.BytesOut = n
+	}
+	if v, ok := r.get(slotBytesIn); ok {
+		n, ok := parseCount(v)
+		if !ok {
+			return bad("the request size is not a number")
+		}
+		ev.BytesIn = n
+	}
+	if v, ok := r.get(slotDuration); ok {
+		ms, ok := parseMillis(v, r.unit[slotDuration])
+		if !ok {
+			return bad("the duration is not a number")
+		}
+		if ms >= 0 {
+			ev.DurationMS = ms
+		}
+	}
+	if v, ok := r.get(slotUpTime); ok {
+		if ms, ok := sumMillis(v, r.unit[slotUpTime]); ok {
+			ev.UpstreamMS = ms
+		}
+	}
+	return nil
+}
+
+func (r *record) fillRest(ev *event.Event) {
+	if v, ok := r.get(slotReferer); ok {
+		ev.Referer = r.header(v, r.unit[slotReferer])
+	}
+	if v, ok := r.get(slotAgent); ok {
+		ev.UserAgent = r.header(v, r.unit[slotAgent])
+	}
+	const rare = 1<<slotTLS | 1<<slotRequestID | 1<<slotUpstream | 1<<slotService | 1<<slotRoute | 1<<slotAuth | 1<<slotCookie | 1<<slotAPIKey
+	if r.has&rare == 0 {
+		return
+	}
+	for _, s := range []struct {
+		slot slot
+		to   *string
+	}{
+		{slotTLS, &ev.TLSVersion},
+		{slotRequestID, &ev.RequestID},
+		{slotUpstream, &ev.Upstream},
+		{slotService, &ev.Service},
+		{slotRoute, &ev.Route},
+		{slotAuth, &ev.Wire.Authorization},
+		{slotCookie, &ev.Wire.Cookie},
+		{slotAPIKey, &ev.Wire.APIKey},
+	} {
+		if v, ok := r.get(s.slot); ok {
+			*s.to = r.header(v, r.unit[s.slot])
+		}
+	}
+	ev.TLSVersion = tlsName(ev.TLSVersion)
+}
+
+// header undoes what the log did to a header's value.
+func (r *record) header(v string, u unit) string {
+	switch u {
+	case unitPercent:
+		return unpercent(v, false)
+	case unitPlus:
+		return unpercent(v, true)
+	}
+	return r.text(v)
+}
+
+// schemeName turns what gateways log about TLS into a scheme.
+func schemeName(v string) string {
+	switch v {
+	case "https", "http", "wss", "ws":
+		return v
+	case "on", "true", "On", "TLS":
+		return "https"
+	case "off", "false", "Off":
+		return "http"
+	}
+	return strings.ToLower(v)
+}

@@ -1,0 +1,44 @@
+package parsers
+
+import (
+	"testing"
+
+	"github.com/gatewatch/gatewatch/event"
+)
+
+func BenchmarkCombined(b *testing.B) {
+	f, _ := Lookup("combined")
+	p, err := f.New(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var ev event.Event
+	line := f.Samples[0]
+	b.SetBytes(int64(len(line)))
+	b.ReportAllocs()
+	for b.Loop() {
+		ev.Reset()
+		if err := p.Parse(line, &ev); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func TestSamplesParse(t *testing.T) {
+	for _, f := range Formats() {
+		p, err := f.New(Options{})
+		if err != nil {
+			t.Fatal(f.Name, err)
+		}
+		var ev event.Event
+		for _, s := range f.Samples {
+			ev.Reset()
+			if err := p.Parse(s, &ev); err != nil {
+				t.Errorf("%s: %v\n%s", f.Name, err, s)
+			}
+			t.Log(string(ev.AppendJSON(nil)))
+		}
+		r, err := Recognize(f.Samples)
+		t.Log(r.Format, r.Confidence, err)
+	}
+}

@@ -1,0 +1,178 @@
+package parsers
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/gatewatch/gatewatch/event"
+)
+
+// Score is how well one format reads a sample of lines.
+type Score struct {
+	Format string  `json:"format"`
+	Match  float64 `json:"match"`  // 0..1: the share of lines read; a line read only loosely counts 0.6
+	Fields int     `json:"fields"` // different event fields found
+	Reason string  `json:"reason"` // for people
+}
+
+// Recognition is the outcome of looking at a sample of lines.
+type Recognition struct {
+	Format     string   `json:"format"`
+	Confidence float64  `json:"confidence"` // 0..1: the winner's Match, less when the format is a general one
+	Scores     []Score  `json:"scores"`     // every format, best first
+	Fields     []string `json:"fields"`     // the event fields that the sample carries, under the winner
+}
+
+// maxSample bounds the lines that recognition looks at, maxSampleLine how much of each.
+const (
+	maxSample     = 200
+	maxSampleLine = 64 << 10
+)
+
+// looseParser is a parser that can tell whether the last line fitted cleanly.
+type looseParser interface{ fittedLoosely() bool }
+
+func (p *patternParser) fittedLoosely() bool { return p.loose }
+
+// Recognize tells which format lines have. When none reads any line, the error names the nearest format and why it
+// does not fit.
+func Recognize(lines []string) (Recognition, error) {
+	c, err := newCandidates(Options{})
+	if err != nil {
+		return Recognition{}, err
+	}
+	return c.recognize(lines)
+}
+
+// candidates holds one parser of each format.
+type candidates struct {
+	formats []Format
+	parsers []Parser
+}
+
+func newCandidates(o Options) (*candidates, error) {
+	c := &candidates{formats: Formats()}
+	for _, f := range c.formats {
+		p, err := f.New(o)
+		if err != nil {
+			return nil, fmt.Errorf("format %s: %w", f.Name, err)
+		}
+		c.parsers = append(c.parsers, p)
+	}
+	return c, nil
+}
+
+// trial is how one format did on a sample.
+type trial struct {
+	index   int
+	points  float64 // 1 a line
+	fields  map[string]bool
+	filled  int // fields over all lines
+	lines   int
+	skipped int
+	near    int // the farthest byte that fitted in a line that failed
+	err     error
+}
+
+func (c *candidates) recognize(lines []string) (Recognition, error) {
+	if len(lines) > maxSample {
+		lines = lines[:maxSample]
+	}
+	trials := make([]trial, len(c.parsers))
+	for i := range c.parsers {
+		trials[i] = c.try(i, lines)
+	}
+	sort.SliceStable(trials, func(i, j int) bool {
+		a, b := &trials[i], &trials[j]
+		if d := a.points - b.points; d > 1e-9 || d < -1e-9 {
+			return d > 0
+		}
+		return a.filled > b.filled
+	})
+	r := Recognition{Scores: make([]Score, 0, len(trials))}
+	for i := range trials {
+		r.Scores = append(r.Scores, c.score(&trials[i]))
+	}
+	best := &trials[0]
+	if best.points == 0 {
+		return r, c.nothing(trials)
+	}
+	r.Format = c.formats[best.index].Name
+	r.Confidence = r.Scores[0].Match
+	if c.formats[best.index].general {
+		r.Confidence *= 0.8
+	}
+	r.Fields = inOrder(best.fields)
+	return r, nil
+}
+
+// try reads the sample with format i.
+func (c *candidates) try(i int, lines []string) trial {
+	t := trial{index: i, fields: map[string]bool{}}
+	var ev event.Event
+	for _, line := range lines {
+		if trimEnd(line) == "" {
+			continue
+		}
+		if len(line) > maxSampleLine {
+			continue
+		}
+		t.lines++
+		ev.Reset()
+		err := c.parsers[i].Parse(line, &ev)
+		switch {
+		case errors.Is(err, ErrNoRequest):
+			t.skipped++
+		case err != nil:
+			var fe *fieldError
+			if errors.As(err, &fe) && fe.at >= t.near {
+				t.near = fe.at
+			}
+			t.err = err
+		default:
+			t.points++
+			if l, ok := c.parsers[i].(looseParser); ok && l.fittedLoosely() {
+				t.points -= 0.4
+			}
+			before := len(t.fields)
+			seen(&ev, t.fields)
+			t.filled += len(t.fields) - before
+		}
+	}
+	// Lines that a format knows but that carry no request speak for it, a little.
+	t.points += 0.01 * float64(t.skipped)
+	return t
+}
+
+func (c *candidates) score(t *trial) Score {
+	s := Score{Format: c.formats[t.index].Name, Fields: len(t.fields)}
+	if t.lines > t.skipped {
+		s.Match = min(1, t.points/float64(t.lines-t.skipped))
+	} else if t.skipped > 0 {
+		s.Match = 0.5
+	}
+	switch {
+	case t.err == nil && t.points > 0:
+		s.Reason = fmt.Sprintf("reads every line, %d fields", len(t.fields))
+	case t.err != nil:
+		s.Reason = t.err.Error()
+	default:
+		s.Reason = "no lines"
+	}
+	return s
+}
+
+// nothing is the error for a sample that no format reads.
+func (c *candidates) nothing(trials []trial) error {
+	near := &trials[0]
+	for i := range trials {
+		if trials[i].lines == 0 {
+			return errors.New("recognise the format: no lines to look at")
+		}
+		if trials[i].near > near.near {
+			near = &trials[i]
+		}
+	}
+	return fmt.Errorf("recognise the format: no known format reads these lines; the nearest is %s: %w", c.formats[near.index].Name, near.err)
+}

@@ -1,0 +1,65 @@
+package parsers
+
+import "sync"
+
+// Formats returns the table of all formats, the more specific ones before the more general: of two formats that read
+// a log equally well, recognition takes the first. The caller must not change it.
+func Formats() []Format { return table() }
+
+// table is built once: compiling the patterns is part of it.
+var table = sync.OnceValue(func() []Format {
+	return []Format{
+		apacheVhostCombined(),
+		nginxMain(),
+		combined(),
+		common(),
+	}
+})
+
+// aliases are other names for formats.
+var aliases = map[string]string{
+	"nginx":           "combined",
+	"nginx_combined":  "combined",
+	"apache":          "combined",
+	"apache2":         "combined",
+	"apache_combined": "combined",
+	"apache_common":   "common",
+	"clf":             "common",
+	"vhost_combined":  "apache_vhost_combined",
+	"main":            "nginx_main",
+}
+
+// Lookup returns the format of a name or an alias.
+func Lookup(name string) (Format, bool) {
+	if n, ok := aliases[name]; ok {
+		name = n
+	}
+	for _, f := range table() {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Format{}, false
+}
+
+func names() []string {
+	var all []string
+	for _, f := range table() {
+		all = append(all, f.Name)
+	}
+	return all
+}
+
+// patternFormat makes a row of the table from a pattern of ours; the pattern is tested, so an error is a bug in the
+// table, reported by whoever makes the parser.
+func patternFormat(f Format, compile func(name, format string) (pattern, error), format string) Format {
+	p, err := compile(f.Name, format)
+	f.Fields = p.fields()
+	f.New = func(o Options) (Parser, error) {
+		if err != nil {
+			return nil, err
+		}
+		return p.parser(o), nil
+	}
+	return f
+}
