@@ -41,7 +41,7 @@ type Sources struct {
 
 type sourceState struct {
 	SourceReport
-	fields fieldSet
+	fields event.FieldSet
 }
 
 // NewSources returns an empty report.
@@ -54,7 +54,7 @@ func (s *Sources) Report() []SourceReport {
 	rows := make([]SourceReport, 0, len(s.m))
 	for _, st := range s.m {
 		row := st.SourceReport
-		row.Fields = st.fields.names()
+		row.Fields = st.fields.Names()
 		row.Failures = slices.Clone(row.Failures)
 		rows = append(rows, row)
 	}
@@ -66,12 +66,12 @@ func (s *Sources) Report() []SourceReport {
 func (s *Sources) Fields() map[string]bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all fieldSet
+	var all event.FieldSet
 	for _, st := range s.m {
 		all |= st.fields
 	}
 	available := map[string]bool{}
-	for _, name := range all.names() {
+	for _, name := range all.Names() {
 		available[name] = true
 	}
 	return available
@@ -79,12 +79,12 @@ func (s *Sources) Fields() map[string]bool {
 
 // record adds one batch. b.Events still holds all of its events, new or not.
 func (s *Sources) record(b *Batch, stored, duplicate int, now time.Time) {
-	var fields fieldSet
+	var fields event.FieldSet
 	var newest time.Time
 	format := b.Format
 	for i := range b.Events {
 		ev := &b.Events[i]
-		fields |= fieldsOf(ev)
+		fields.Add(ev)
 		if ev.Time.After(newest) {
 			newest = ev.Time
 		}
@@ -130,68 +130,4 @@ func (s *Sources) state(name string) *sourceState {
 		s.m[name] = st
 	}
 	return st
-}
-
-// fieldSet is a set of event fields, one bit each in the order of fieldTable.
-type fieldSet uint64
-
-// fieldTable lists the fields that a detector may need, with how to tell that an event carries one.
-var fieldTable = []struct {
-	name string
-	has  func(*event.Event) bool
-}{
-	{"client_ip", func(e *event.Event) bool { return e.ClientIP.IsValid() }},
-	{"user", func(e *event.Event) bool { return e.User != "" }},
-	{"session", func(e *event.Event) bool { return e.Session != "" }},
-	{"auth_scheme", func(e *event.Event) bool { return e.AuthScheme != "" }},
-	{"method", func(e *event.Event) bool { return e.Method != "" }},
-	{"scheme", func(e *event.Event) bool { return e.Scheme != "" }},
-	{"host", func(e *event.Event) bool { return e.Host != "" }},
-	{"path", func(e *event.Event) bool { return e.Path != "" }},
-	{"query", func(e *event.Event) bool { return e.Query != "" }},
-	{"protocol", func(e *event.Event) bool { return e.Protocol != "" }},
-	{"request_line", func(e *event.Event) bool { return e.RequestLine != "" }},
-	{"route", func(e *event.Event) bool { return e.Route != "" }},
-	{"object_ids", func(e *event.Event) bool { return len(e.ObjectIDs) > 0 }},
-	{"status", func(e *event.Event) bool { return e.Status != 0 }},
-	{"bytes_in", func(e *event.Event) bool { return e.BytesIn >= 0 }},
-	{"bytes_out", func(e *event.Event) bool { return e.BytesOut >= 0 }},
-	{"duration_ms", func(e *event.Event) bool { return e.DurationMS >= 0 }},
-	{"upstream_ms", func(e *event.Event) bool { return e.UpstreamMS >= 0 }},
-	{"referer", func(e *event.Event) bool { return e.Referer != "" }},
-	{"user_agent", func(e *event.Event) bool { return e.UserAgent != "" }},
-	{"ua_family", func(e *event.Event) bool { return e.UAFamily != "" }},
-	{"tls_version", func(e *event.Event) bool { return e.TLSVersion != "" }},
-	{"request_id", func(e *event.Event) bool { return e.RequestID != "" }},
-	{"upstream", func(e *event.Event) bool { return e.Upstream != "" }},
-	{"service", func(e *event.Event) bool { return e.Service != "" }},
-	{"country", func(e *event.Event) bool { return e.Country != "" }},
-	{"city", func(e *event.Event) bool { return e.City != "" }},
-	{"lat", func(e *event.Event) bool { return e.Lat != 0 || e.Lon != 0 }},
-	{"lon", func(e *event.Event) bool { return e.Lat != 0 || e.Lon != 0 }},
-	{"asn", func(e *event.Event) bool { return e.ASN != 0 }},
-	{"as_org", func(e *event.Event) bool { return e.ASOrg != "" }},
-	{"time", func(e *event.Event) bool { return !e.Time.IsZero() }},
-	{"source", func(e *event.Event) bool { return e.Source != "" }},
-	{"format", func(e *event.Event) bool { return e.Format != "" }},
-}
-
-func fieldsOf(ev *event.Event) fieldSet {
-	var f fieldSet
-	for i := range fieldTable {
-		if fieldTable[i].has(ev) {
-			f |= 1 << i
-		}
-	}
-	return f
-}
-
-func (f fieldSet) names() []string {
-	names := []string{}
-	for i := range fieldTable {
-		if f&(1<<i) != 0 {
-			names = append(names, fieldTable[i].name)
-		}
-	}
-	return names
 }
