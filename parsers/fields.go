@@ -7,7 +7,7 @@ var slotField = [slotCount]string{
 	slotTime: "time", slotDate: "time", slotClient: "client_ip", slotPeer: "client_ip", slotForward: "client_ip",
 	slotUser: "user", slotMethod: "method", slotTarget: "path", slotURL: "path", slotPath: "path", slotQuery: "query",
 	slotProtocol: "protocol", slotScheme: "scheme", slotHost: "host", slotStatus: "status", slotBytesOut: "bytes_out",
-	slotBytesIn: "bytes_in", slotDuration: "duration_ms", slotUpTime: "upstream_ms", slotReferer: "referer",
+	slotBytesIn: "bytes_in", slotDuration: "duration_ms", slotEnd: "duration_ms", slotUpTime: "upstream_ms", slotReferer: "referer",
 	slotAgent: "user_agent", slotTLS: "tls_version", slotRequestID: "request_id", slotUpstream: "upstream",
 	slotService: "service", slotRoute: "route", slotAuth: "user", slotCookie: "session", slotAPIKey: "user",
 }

@@ -80,7 +80,7 @@ func (r *record) fillWhat(ev *event.Event) {
 		return
 	}
 	if v, ok := r.get(slotRequest); ok {
-		fillRequest(v, r.escaped, ev)
+		fillRequest(v, r.escaped || r.escapedRequest, ev)
 	}
 	if r.has&request == 1<<slotRequest {
 		return
@@ -177,6 +177,11 @@ func (r *record) fillNumbers(ev *event.Event) error {
 		}
 		if ms >= 0 {
 			ev.DurationMS = ms
+		}
+	}
+	if v, ok := r.get(slotEnd); ok && ev.DurationMS < 0 {
+		if end, err := r.clock.parse(v, r.unit[slotEnd]); err == nil && !end.Before(ev.Time) {
+			ev.DurationMS = float64(end.Sub(ev.Time)) / 1e6
 		}
 	}
 	if v, ok := r.get(slotUpTime); ok {

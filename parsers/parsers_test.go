@@ -6,8 +6,13 @@ import (
 	"github.com/gatewatch/gatewatch/event"
 )
 
-func BenchmarkCombined(b *testing.B) {
-	f, _ := Lookup("combined")
+func BenchmarkParse(b *testing.B) {
+	for _, f := range Formats() {
+		b.Run(f.Name, func(b *testing.B) { benchmarkFormat(b, f) })
+	}
+}
+
+func benchmarkFormat(b *testing.B, f Format) {
 	p, err := f.New(Options{})
 	if err != nil {
 		b.Fatal(err)

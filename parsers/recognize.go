@@ -42,7 +42,11 @@ func Recognize(lines []string) (Recognition, error) {
 	if err != nil {
 		return Recognition{}, err
 	}
-	return c.recognize(lines)
+	r, err := c.recognize(lines)
+	if err == nil && len(r.Fields) == 0 {
+		return r, fmt.Errorf("recognise the format: these lines look like %s, but none carries a request", r.Format)
+	}
+	return r, err
 }
 
 // candidates holds one parser of each format.

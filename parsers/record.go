@@ -9,6 +9,7 @@ const (
 	slotTime           // the whole time, see unit
 	slotDate           // the date of a time in two columns
 	slotClock          // the time of day of a time in two columns
+	slotEnd            // the end of the request, when there is no duration
 	slotFrac           // the fraction of the second, when logged apart; unit says of what
 	slotClient         // the client's address, with or without port
 	slotPeer           // the address of the connection's other end
@@ -61,13 +62,13 @@ const (
 
 // record holds the raw values of one line by slot. A later value replaces an earlier one of the same or a lower rank.
 type record struct {
-	has     uint64
-	val     [slotCount]string
-	unit    [slotCount]unit
-	rank    [slotCount]uint8
-	escaped bool // values may carry the backslash escapes of text logs
-	bad     slot // the slot that fill refused, for the error
-	fields  map[string]string
+	has            uint64
+	val            [slotCount]string
+	unit           [slotCount]unit
+	rank           [slotCount]uint8
+	escaped        bool // values may carry the backslash escapes of text logs
+	escapedRequest bool // the request line does
+	fields         map[string]string
 
 	clock clock
 }
@@ -76,6 +77,7 @@ type record struct {
 func (r *record) reset() {
 	r.has = 0
 	r.escaped = false
+	r.escapedRequest = false
 	r.fields = nil
 }
 

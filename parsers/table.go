@@ -13,6 +13,9 @@ var table = sync.OnceValue(func() []Format {
 		nginxMain(),
 		combined(),
 		common(),
+		ecs(),
+		otel(),
+		jsonGeneric(),
 	}
 })
 
