@@ -1,0 +1,91 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatewatch/gatewatch/event"
+)
+
+// dsnVariable names a running ClickHouse (the embedded engine's own DSN serves) for the tests to use; each test makes a
+// database of its own there.
+const dsnVariable = "GATEWATCH_TEST_STORE_DSN"
+
+var databases atomic.Int64
+
+// openTestStore returns a store in a database of its own, migrated.
+func openTestStore(t testing.TB) *Store {
+	t.Helper()
+	s := openEmptyStore(t)
+	if _, err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// openEmptyStore returns a store in a new, empty database.
+func openEmptyStore(t testing.TB) *Store {
+	t.Helper()
+	cfg := testConfig(t)
+	cfg.Database = fmt.Sprintf("t%d_%d", os.Getpid(), databases.Add(1))
+	s, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := s.conn.Exec(ctx, "DROP DATABASE "+quoteName(cfg.Database)+" SYNC"); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func testConfig(t testing.TB) Config {
+	t.Helper()
+	dsn := os.Getenv(dsnVariable)
+	if dsn == "" {
+		t.Skipf("%s is not set", dsnVariable)
+	}
+	// The tests' stamps are fixed moments, which retention would find expired.
+	return Config{DSN: dsn, Retention: Retention{EventsDays: KeepForever}}
+}
+
+// someEvents returns n plausible events of one source, stamped alike, in order of position.
+func someEvents(source string, n int) []*event.Event {
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	list := make([]*event.Event, n)
+	for i := range list {
+		e := new(event.Event)
+		e.Reset()
+		e.Time = start.Add(time.Duration(i) * 37 * time.Millisecond)
+		e.Source, e.Generation, e.Position = source, 1, uint64(i*200)
+		e.Service, e.Format = "shop", "combined"
+		e.ClientIP = netip.AddrFrom4([4]byte{203, 0, 113, byte(i % 50)})
+		e.Method, e.Path, e.Protocol = "GET", fmt.Sprintf("/orders/%d", i%97), "HTTP/1.1"
+		e.Route, e.ObjectIDs = "/orders/{id}", []string{fmt.Sprint(i % 97)}
+		e.Status = []int{200, 200, 200, 404, 500}[i%5]
+		e.BytesOut = int64(i % 1000)
+		e.DurationMS = float64(i%300) / 8
+		e.UserAgent, e.UAFamily = "curl/8.5.0", "curl"
+		e.User = fmt.Sprintf("user%d", i%11)
+		list[i] = e
+	}
+	stamp(list, start.Add(time.Hour))
+	return list
+}
+
+func stamp(list []*event.Event, at time.Time) {
+	for _, e := range list {
+		e.IngestedAt = at
+	}
+}
