@@ -1,0 +1,224 @@
+// Package route owns path templates: it finds out that /orders/17 and /orders/18 are one endpoint, /orders/{id}, from
+// the paths that services answer, and keeps that knowledge within bounds whatever clients ask for.
+//
+// It reads no log and stores nothing: it is fed requests in order, and hands out rows that the caller stores and loads.
+// The same sequence of requests gives the same templates, whatever the batching; no clock is read. docs/routes.md
+// explains the rules and their limits.
+package route
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatewatch/gatewatch/ingest/recent"
+)
+
+// Config says which templates are known beforehand and how much may be learned. The zero value learns everything,
+// within the documented bounds.
+type Config struct {
+	// Known lists services whose templates are given; they win over what would be learned.
+	Known []Known `yaml:"known"`
+	// MaxServices bounds the services that learn templates of their own (default 200); the others share one tree.
+	MaxServices int `yaml:"max_services"`
+	// MaxNodes bounds the positions remembered per service (default 20000); what comes beyond is {other}.
+	MaxNodes int `yaml:"max_nodes"`
+	// CachePaths bounds the concrete paths whose route is remembered, over all services (default 32768).
+	CachePaths int `yaml:"cache_paths"`
+}
+
+// Known gives the templates of a service, from an OpenAPI file, written out, or both.
+type Known struct {
+	Service   string   `yaml:"service"`   // empty: every service
+	OpenAPI   string   `yaml:"openapi"`   // path of an OpenAPI 3.0 or 3.1 file, YAML or JSON
+	Templates []string `yaml:"templates"` // "/orders/{id}", "/files/{name}.{ext}"
+}
+
+// Validate returns every fault of the configuration; it does not read the OpenAPI files, New does.
+func (c Config) Validate() []error {
+	var errs []error
+	for i, k := range c.Known {
+		if k.OpenAPI == "" && len(k.Templates) == 0 {
+			errs = append(errs, fmt.Errorf("routes.known[%d] (service %q): want openapi, templates or both", i, k.Service))
+		}
+		for _, t := range k.Templates {
+			if err := checkTemplate(t); err != nil {
+				errs = append(errs, fmt.Errorf("routes.known[%d].templates: %w", i, err))
+			}
+		}
+	}
+	for _, b := range []struct {
+		key   string
+		value int
+	}{{"max_services", c.MaxServices}, {"max_nodes", c.MaxNodes}, {"cache_paths", c.CachePaths}} {
+		if b.value < 0 {
+			errs = append(errs, fmt.Errorf("routes.%s: %d is negative; want a number from 1, or 0 for the default", b.key, b.value))
+		}
+	}
+	return errs
+}
+
+// Templates learns and answers. It is safe for concurrent use; what it learns depends on the order of the calls.
+type Templates struct {
+	cfg Config
+
+	mu       sync.Mutex
+	services map[string]*service
+	shared   *service // what the services beyond the bound share
+	known    map[string]*catalogue
+	cache    *recent.Map[cacheKey, *cached]
+	scratch  []string
+}
+
+type cacheKey struct {
+	svc  *service
+	path string
+}
+
+// cached is the answer for a concrete path, good until the service's epoch changes.
+type cached struct {
+	epoch uint64
+	route string
+	ids   []string
+	tree  *tree
+	loose []*node // the literals on the way that still count their requests
+}
+
+// New returns templates that know what the configuration gives, and nothing else.
+func New(cfg Config) (*Templates, error) {
+	if errs := cfg.Validate(); len(errs) > 0 {
+		return nil, errs[0]
+	}
+	cfg.MaxServices = orDefault(cfg.MaxServices, 200)
+	cfg.MaxNodes = orDefault(cfg.MaxNodes, 20_000)
+	cfg.CachePaths = orDefault(cfg.CachePaths, 32_768)
+	t := &Templates{cfg: cfg, services: make(map[string]*service), known: make(map[string]*catalogue)}
+	t.cache = recent.New[cacheKey, *cached](cfg.CachePaths)
+	for _, k := range cfg.Known {
+		cat := t.known[k.Service]
+		if cat == nil {
+			cat = &catalogue{}
+			t.known[k.Service] = cat
+		}
+		if err := cat.load(k); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func orDefault(v, def int) int {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// Template returns the route of a request, {other} when no template describes it, and the values of its parameters in
+// order. A request that the service answered (see docs/routes.md) may teach a new template; at is its time. The returned
+// slice is shared and must not be changed.
+func (t *Templates) Template(name, method, path string, status int, at time.Time) (string, []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	svc := t.service(name)
+	evidence := proven(method, status)
+	if c, ok := t.cache.Get(cacheKey{svc, path}); ok && c.epoch == svc.epoch {
+		if evidence == proofFull && len(c.loose) > 0 {
+			c.count()
+		}
+		return c.route, c.ids
+	}
+	if path == "*" {
+		return path, nil
+	}
+	path = strings.Clone(path) // what follows is kept, the caller's path aliases a chunk of the log
+	var p parts
+	if !split(path, &p) {
+		return Other, nil
+	}
+	if route, ids, ok := t.given(name, &p); ok {
+		t.remember(svc, path, &cached{route: route, ids: ids})
+		return route, ids
+	}
+	return t.learned(svc, path, &p, evidence, at)
+}
+
+// given looks the path up in the templates that the configuration gives.
+func (t *Templates) given(name string, p *parts) (string, []string, bool) {
+	if len(t.known) == 0 {
+		return "", nil, false
+	}
+	for _, key := range [...]string{name, ""} {
+		if cat := t.known[key]; cat != nil {
+			if route, ids, ok := cat.match(p); ok {
+				return route, ids, true
+			}
+		}
+	}
+	return "", nil, false
+}
+
+func (t *Templates) learned(svc *service, path string, p *parts, evidence proof, at time.Time) (string, []string) {
+	tr, n := &svc.pages, p.n
+	if p.static != "" {
+		tr, n = &svc.files, min(p.n-1, maxFolders)
+		if svc.climbs(p) {
+			return Other, nil
+		}
+	}
+	t.scratch = t.scratch[:0]
+	end := tr.find(p, n, &t.scratch)
+	if end != nil && p.static != "" {
+		end = end.kids["*"+p.static]
+	}
+	known := end != nil && end.route != ""
+	if !known && evidence == proofWeak && svc.weak.admit(p, n) {
+		evidence = proofFull
+	}
+	if evidence != proofFull {
+		if !known {
+			return Other, nil
+		}
+		return end.route, slices.Clone(t.scratch)
+	}
+	t.scratch = t.scratch[:0]
+	end = tr.learn(p, n, at, &t.scratch)
+	if end != nil && p.static != "" {
+		end = tr.file(end, p.static, at)
+	}
+	if end == nil {
+		svc.refused++
+		return Other, nil
+	}
+	tr.end(end)
+	c := &cached{route: end.route, tree: tr}
+	if p.static == "" && len(t.scratch) > 0 {
+		c.ids = slices.Clone(t.scratch)
+	}
+	for n := end; n.parent != nil; n = n.parent {
+		if int(n.class) < classes && n.hits < established {
+			c.loose = append(c.loose, n)
+		}
+	}
+	t.remember(svc, path, c)
+	return c.route, c.ids
+}
+
+func (t *Templates) remember(svc *service, path string, c *cached) {
+	c.epoch = svc.epoch
+	t.cache.Put(cacheKey{svc, path}, c)
+}
+
+// count counts a repeated request for the literals on its way.
+func (c *cached) count() {
+	done := true
+	for _, n := range c.loose {
+		c.tree.hit(n)
+		done = done && n.hits >= established
+	}
+	if done {
+		c.loose = nil
+	}
+}
