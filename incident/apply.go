@@ -1,0 +1,266 @@
+package incident
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
+)
+
+// Apply takes findings in the order in which the detectors emitted them. When it returns nil they are stored and
+// visible; after an error nothing has changed and the call may be repeated. A finding whose revision was applied
+// before changes nothing, so replays are harmless.
+//
+// A finding joins the incident of its entity and kind that lies within Gap of event time, the newest of several;
+// otherwise it begins one. Which incident a finding belongs to is decided once: later revisions follow it, and a late
+// finding never moves another. An incident that people called false only takes further findings of detectors it has
+// and of a severity it has: anything else begins a new one, so that feedback hides no worse attack.
+func (m *Manager) Apply(ctx context.Context, findings []detect.Finding) error {
+	if len(findings) == 0 {
+		return nil
+	}
+	m.write.Lock()
+	defer m.write.Unlock()
+	t := newTx(m)
+	for i := range findings {
+		if err := t.apply(&findings[i]); err != nil {
+			return err
+		}
+	}
+	if err := t.fetchEvidence(ctx); err != nil {
+		return err
+	}
+	return t.commit(ctx)
+}
+
+// tx is one step of the Manager: changed clones that are published once they are stored.
+type tx struct {
+	m       *Manager
+	changed map[string]*record
+	order   []string // ids in changed, in order of first change
+	groups  map[groupKey][]string
+	seen    map[string]string
+	gone    []string // finding ids that members forgot
+	write   Write
+	wanted  []want
+}
+
+// want is a new incident that asks the repository for events.
+type want struct {
+	id    string
+	query EventQuery
+}
+
+func newTx(m *Manager) *tx {
+	return &tx{m: m, changed: map[string]*record{}, groups: map[groupKey][]string{}, seen: map[string]string{}}
+}
+
+// touch returns the incident's record for writing.
+func (t *tx) touch(id string) (*record, bool) {
+	if r, ok := t.changed[id]; ok {
+		return r, true
+	}
+	r, ok := t.m.get(id)
+	if !ok {
+		return nil, false
+	}
+	r = r.clone()
+	t.changed[id] = r
+	t.order = append(t.order, id)
+	return r, true
+}
+
+// peek returns the incident as this step left it, for reading.
+func (t *tx) peek(id string) (*record, bool) {
+	if r, ok := t.changed[id]; ok {
+		return r, true
+	}
+	return t.m.get(id)
+}
+
+func (t *tx) apply(f *detect.Finding) error {
+	if f.ID == "" || f.Revision == 0 || f.Entity.Value == "" {
+		return fmt.Errorf("apply finding %q of %s: it has no id, revision or entity", f.ID, f.Detector)
+	}
+	if id, ok := t.home(f.ID); ok {
+		return t.grow(id, f)
+	}
+	r := t.join(f)
+	if r == nil {
+		r = t.begin(f)
+	}
+	t.seen[f.ID] = r.Incident.ID
+	t.add(r, f)
+	t.m.metrics.finding(f.Detector, "new")
+	return nil
+}
+
+// home returns the incident that a finding was given to before.
+func (t *tx) home(findingID string) (string, bool) {
+	if id, ok := t.seen[findingID]; ok {
+		return id, true
+	}
+	t.m.mu.RLock()
+	defer t.m.mu.RUnlock()
+	id, ok := t.m.seen[findingID]
+	return id, ok
+}
+
+// join returns the incident that f belongs to, nil when there is none.
+func (t *tx) join(f *detect.Finding) *record {
+	key := keyOf(f)
+	t.m.mu.RLock()
+	ids := slices.Concat(t.m.groups[key], t.groups[key])
+	t.m.mu.RUnlock()
+	var best *Incident
+	for _, id := range ids {
+		r, ok := t.peek(id)
+		if !ok || !r.Incident.takes(f, t.m.opts.Gap) {
+			continue
+		}
+		if best == nil || best.FirstSeen.Before(r.Incident.FirstSeen) {
+			best = r.Incident
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	r, _ := t.touch(best.ID)
+	return r
+}
+
+// takes reports whether f lies within gap of the incident and may join it.
+func (inc *Incident) takes(f *detect.Finding, gap time.Duration) bool {
+	if f.FirstSeen.After(inc.LastSeen.Add(gap)) || f.LastSeen.Before(inc.FirstSeen.Add(-gap)) {
+		return false
+	}
+	if inc.Status != StatusFalsePositive {
+		return true
+	}
+	known := slices.ContainsFunc(inc.Signals, func(s Signal) bool { return s.Detector == f.Detector })
+	return known && f.Severity <= inc.Severity
+}
+
+// begin makes the incident of f.
+func (t *tx) begin(f *detect.Finding) *record {
+	at := t.m.stamp(f.FiredAt)
+	inc := &Incident{
+		ID:   "inc_" + strings.TrimPrefix(f.ID, "fnd_"),
+		Kind: f.Kind, Entity: f.Entity, Status: StatusOpen,
+		Service: f.Service, Route: f.Route,
+		FirstSeen: f.FirstSeen.UTC(), LastSeen: f.LastSeen.UTC(),
+		OWASP: []string{}, MITRE: []string{}, Tags: []string{}, Services: []string{}, Routes: []string{},
+		CreatedAt: at,
+	}
+	inc.addHistory(Change{At: at, Actor: systemActor, Field: "status", To: string(StatusOpen), Reason: "first finding: " + f.Title})
+	r := &record{Incident: inc}
+	t.changed[inc.ID] = r
+	t.order = append(t.order, inc.ID)
+	t.groups[r.key()] = append(t.groups[r.key()], inc.ID)
+	limit := t.m.opts.EvidenceEvents / 2
+	if uint64(len(f.Sample)) < min(uint64(limit), f.EventCount) {
+		t.wanted = append(t.wanted, want{id: inc.ID, query: EventQuery{Measure: f.Measure, Limit: limit}})
+	}
+	return r
+}
+
+// add counts a finding that was not seen before.
+func (t *tx) add(r *record, f *detect.Finding) {
+	inc := r.Incident
+	inc.FindingCount++
+	r.Members = append(r.Members, member{
+		ID: f.ID, Revision: f.Revision, Open: f.Open, Events: f.EventCount, LastSeen: f.LastSeen,
+	})
+	inc.names(f)
+	inc.signal(f, f.EventCount, true)
+	t.settle(r, f, f.EventCount, true)
+}
+
+// grow counts a further revision of a finding that belongs to an incident already.
+func (t *tx) grow(id string, f *detect.Finding) error {
+	r, ok := t.peek(id)
+	if !ok {
+		return fmt.Errorf("apply finding %s: its incident %s is gone", f.ID, id)
+	}
+	i := r.findMember(f.ID)
+	if i < 0 || f.Revision <= r.Members[i].Revision {
+		t.m.metrics.finding(f.Detector, "repeated")
+		return nil
+	}
+	r, _ = t.touch(id)
+	mem := &r.Members[i]
+	var more uint64
+	if f.EventCount > mem.Events {
+		more = f.EventCount - mem.Events
+		mem.Events = f.EventCount
+	}
+	mem.Revision, mem.Open = f.Revision, f.Open
+	if f.LastSeen.After(mem.LastSeen) {
+		mem.LastSeen = f.LastSeen
+	}
+	r.Incident.names(f)
+	r.Incident.signal(f, more, false)
+	t.settle(r, f, more, false)
+	t.m.metrics.finding(f.Detector, "grown")
+	return nil
+}
+
+// settle brings everything that is derived up to date after f was counted with more further events.
+func (t *tx) settle(r *record, f *detect.Finding, more uint64, isNew bool) {
+	inc := r.Incident
+	if f.FirstSeen.Before(inc.FirstSeen) {
+		inc.FirstSeen = f.FirstSeen.UTC()
+	}
+	if f.LastSeen.After(inc.LastSeen) {
+		inc.LastSeen = f.LastSeen.UTC()
+	}
+	r.Coverage.add(f.Detector, f.FirstSeen.UTC(), f.LastSeen.UTC(), more)
+	inc.EventCount = max(inc.EventCount, r.Coverage.count())
+	at := t.m.stamp(laterOf(f.FiredAt, f.LastSeen))
+	inc.reopen(f, isNew, t.m.opts.ReopenGrace, at)
+	inc.judge()
+	inc.Version++
+	inc.UpdatedAt = at
+
+	t.keepSample(r, f.Sample)
+	t.gone = append(t.gone, r.forget()...)
+	row := *f
+	row.Sample = nil
+	t.write.Findings = append(t.write.Findings, FindingRow{IncidentID: inc.ID, Finding: row})
+}
+
+// keepSample adds a finding's events to the evidence as far as there is room for samples: half of it, the other half is
+// for the events that fetchEvidence reads. With two quotas the evidence does not depend on how findings were batched.
+func (t *tx) keepSample(r *record, sample []event.Event) {
+	room := t.m.opts.EvidenceEvents - t.m.opts.EvidenceEvents/2
+	for i := range sample {
+		if len(r.Kept) >= room {
+			return
+		}
+		h := xxhash.Sum64String(sample[i].ID())
+		if slices.Contains(r.Kept, h) {
+			continue
+		}
+		r.Kept = append(r.Kept, h)
+		t.keep(r.Incident.ID, &sample[i])
+	}
+}
+
+func (t *tx) keep(incidentID string, ev *event.Event) {
+	t.write.Evidence = append(t.write.Evidence, EvidenceRow{
+		IncidentID: incidentID, EventID: ev.ID(), Place: ev.Place(), Body: ev.AppendJSON(nil),
+	})
+}
+
+func laterOf(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,222 @@
+package incident
+
+import (
+	"cmp"
+	"container/heap"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewatch/gatewatch/detect"
+)
+
+// Filter selects incidents. An empty member selects all; the values of one member are alternatives.
+type Filter struct {
+	Severities []detect.Severity
+	Statuses   []Status
+	Kinds      []detect.Kind
+	Detectors  []string // any of the incident's detectors
+	Entity     string   // "value" or "type:value"
+	Service    string
+	Route      string
+	Assignee   string
+	MinScore   int
+	Since      time.Time // seen at or after
+	Until      time.Time // seen before
+	Text       string    // within title, explanation, entity or route, in any case
+}
+
+func (f *Filter) match(inc *Incident) bool {
+	switch {
+	case len(f.Severities) > 0 && !slices.Contains(f.Severities, inc.Severity),
+		len(f.Statuses) > 0 && !slices.Contains(f.Statuses, inc.Status),
+		len(f.Kinds) > 0 && !slices.Contains(f.Kinds, inc.Kind),
+		inc.Score < f.MinScore,
+		!f.Since.IsZero() && inc.LastSeen.Before(f.Since),
+		!f.Until.IsZero() && !inc.FirstSeen.Before(f.Until),
+		f.Entity != "" && !inc.isAbout(f.Entity),
+		f.Service != "" && !slices.Contains(inc.Services, f.Service),
+		f.Route != "" && !slices.Contains(inc.Routes, f.Route),
+		f.Assignee != "" && inc.Assignee != f.Assignee,
+		len(f.Detectors) > 0 && !slices.ContainsFunc(inc.Signals, func(s Signal) bool { return slices.Contains(f.Detectors, s.Detector) }):
+		return false
+	}
+	return f.Text == "" || inc.mentions(f.Text)
+}
+
+func (inc *Incident) isAbout(entity string) bool {
+	if entity == inc.Entity.Value {
+		return true
+	}
+	kind, value, ok := strings.Cut(entity, ":")
+	return ok && kind == string(inc.Entity.Type) && value == inc.Entity.Value
+}
+
+func (inc *Incident) mentions(words string) bool {
+	words = strings.ToLower(words)
+	for _, s := range []string{inc.Title, inc.Explanation, inc.Entity.Value, inc.Route} {
+		if strings.Contains(strings.ToLower(s), words) {
+			return true
+		}
+	}
+	return false
+}
+
+// sortKeys are what a list can be ordered by.
+var sortKeys = map[string]func(*Incident) int64{
+	"score":       func(i *Incident) int64 { return int64(i.Score) },
+	"severity":    func(i *Incident) int64 { return int64(i.Severity) },
+	"first_seen":  func(i *Incident) int64 { return i.FirstSeen.UnixNano() },
+	"last_seen":   func(i *Incident) int64 { return i.LastSeen.UnixNano() },
+	"updated_at":  func(i *Incident) int64 { return i.UpdatedAt.UnixNano() },
+	"event_count": func(i *Incident) int64 { return int64(min(i.EventCount, 1<<62)) },
+}
+
+// SortKeys lists the names that a list can be ordered by.
+func SortKeys() []string {
+	names := make([]string, 0, len(sortKeys))
+	for name := range sortKeys {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// DefaultSort puts what was seen last first.
+const DefaultSort = "-last_seen"
+
+// MaxPage is the largest page.
+const MaxPage = 500
+
+// Page is one page of a list.
+type Page struct {
+	Incidents []*Incident
+	Next      string // cursor of the next page, empty on the last
+	Total     int    // matches on all pages
+}
+
+// position is a place in a sorted list: the value that it is sorted by, and the id among equals.
+type position struct {
+	Sort  string `json:"s"`
+	Value int64  `json:"v"`
+	ID    string `json:"i"`
+}
+
+// List returns the page of incidents after the cursor (empty: the first). sort is a name of SortKeys, with a leading
+// minus for descending order; incidents with equal values are ordered by id. A cursor stays good while incidents come
+// and change: it names a place, not a page. Errors: *InvalidError.
+func (m *Manager) List(f Filter, sort, cursor string, limit int) (Page, error) {
+	if sort == "" {
+		sort = DefaultSort
+	}
+	name, desc := strings.CutPrefix(sort, "-")
+	key, ok := sortKeys[name]
+	if !ok {
+		return Page{}, invalid("sort", "%q: want one of %s, with a leading minus for descending", sort, strings.Join(SortKeys(), ", "))
+	}
+	if limit < 1 || limit > MaxPage {
+		return Page{}, invalid("limit", "%d: want 1 to %d", limit, MaxPage)
+	}
+	after, err := parseCursor(cursor, sort)
+	if err != nil {
+		return Page{}, err
+	}
+	order := func(a, b position) int {
+		c := cmp.Compare(a.Value, b.Value)
+		if desc {
+			c = -c
+		}
+		if c == 0 {
+			c = cmp.Compare(a.ID, b.ID)
+		}
+		return c
+	}
+	top := &selection{order: order}
+	total := 0
+	m.mu.RLock()
+	for _, r := range m.list {
+		if !f.match(r.Incident) {
+			continue
+		}
+		total++
+		at := position{Sort: sort, Value: key(r.Incident), ID: r.Incident.ID}
+		if cursor != "" && order(at, after) <= 0 {
+			continue
+		}
+		top.offer(found{at, r.Incident}, limit+1)
+	}
+	m.mu.RUnlock()
+	return top.page(limit, total), nil
+}
+
+type found struct {
+	at  position
+	inc *Incident
+}
+
+// selection keeps the first so many of what it is offered: a heap with the last of them on top.
+type selection struct {
+	order func(a, b position) int
+	items []found
+}
+
+func (s *selection) Len() int           { return len(s.items) }
+func (s *selection) Less(i, j int) bool { return s.order(s.items[i].at, s.items[j].at) > 0 }
+func (s *selection) Swap(i, j int)      { s.items[i], s.items[j] = s.items[j], s.items[i] }
+
+// Push implements heap.Interface.
+func (s *selection) Push(x any) { s.items = append(s.items, x.(found)) }
+
+// Pop implements heap.Interface.
+func (s *selection) Pop() any {
+	last := s.items[len(s.items)-1]
+	s.items = s.items[:len(s.items)-1]
+	return last
+}
+
+func (s *selection) offer(f found, limit int) {
+	if len(s.items) < limit {
+		heap.Push(s, f)
+		return
+	}
+	if s.order(f.at, s.items[0].at) < 0 {
+		s.items[0] = f
+		heap.Fix(s, 0)
+	}
+}
+
+func (s *selection) page(limit, total int) Page {
+	slices.SortFunc(s.items, func(a, b found) int { return s.order(a.at, b.at) })
+	p := Page{Total: total, Incidents: []*Incident{}}
+	for i, f := range s.items {
+		if i == limit {
+			p.Next = s.items[limit-1].at.cursor()
+			break
+		}
+		p.Incidents = append(p.Incidents, f.inc)
+	}
+	return p
+}
+
+func (p position) cursor() string {
+	b, _ := json.Marshal(p) // strings and a number: it cannot fail
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// parseCursor reads a cursor that was made for the same order.
+func parseCursor(cursor, sort string) (position, error) {
+	if cursor == "" {
+		return position{}, nil
+	}
+	var p position
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || json.Unmarshal(b, &p) != nil || p.ID == "" {
+		return position{}, invalid("cursor", "not a cursor that a list returned")
+	}
+	if p.Sort != sort {
+		return position{}, invalid("cursor", "it belongs to a list sorted by %q", p.Sort)
+	}
+	return p, nil
+}
