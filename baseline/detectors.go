@@ -1,0 +1,175 @@
+package baseline
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
+)
+
+// The names of the learned detectors.
+const (
+	EndpointTraffic    = "endpoint-traffic"
+	EndpointErrorBurst = "endpoint-error-burst"
+	UserRequestSpike   = "user-request-spike"
+	ObjectEnumeration  = "object-enumeration"
+)
+
+// Infos describes the learned detectors.
+func Infos() []detect.Info {
+	return []detect.Info{
+		{
+			ID: EndpointTraffic, Title: "Unusual traffic of an endpoint", Kind: detect.KindAvailability, Severity: detect.Medium,
+			Description: "Many clients ask an endpoint or a service far more often, or it is asked far less often, than at this hour of the week in the weeks before.",
+			Needs:       []string{"time", "method", "route", "client_ip"}, Learned: true,
+			OWASP: []string{"API4:2023"}, MITRE: []string{"T1499"},
+		},
+		{
+			ID: EndpointErrorBurst, Title: "Burst of errors", Kind: detect.KindAvailability, Severity: detect.High,
+			Description: "An endpoint fails far more often than it does by habit: with server errors, or with client errors for many clients.",
+			Needs:       []string{"time", "method", "route", "status"}, Learned: true,
+		},
+		{
+			ID: UserRequestSpike, Title: "User sends far more requests than usual", Kind: detect.KindAbuse, Severity: detect.Medium,
+			Description: "One user, or a client without an identity, sends many more requests in an hour than by its own habit and that of all others.",
+			Needs:       []string{"time", "client_ip"}, Learned: true,
+			OWASP: []string{"API4:2023"}, MITRE: []string{"T1499.002"},
+		},
+		{
+			ID: ObjectEnumeration, Title: "Objects read one after the other", Kind: detect.KindDataAccess, Severity: detect.High,
+			Description: "One user reads many more different objects through one endpoint in an hour than it and others do: broken object level authorisation being tried, or data being collected.",
+			Needs:       []string{"time", "method", "route", "object_ids", "status"}, Learned: true,
+			OWASP: []string{"API1:2023"}, MITRE: []string{"T1119", "T1213"},
+		},
+	}
+}
+
+func infoOf(id string) detect.Info {
+	for _, i := range Infos() {
+		if i.ID == id {
+			return i
+		}
+	}
+	panic("baseline: no detector " + id) // the ids are constants of this package
+}
+
+// Detectors are the learned detectors over one sequence of models.
+type Detectors struct {
+	models *models
+	all    []detect.Detector
+	hourly []*hourClock
+}
+
+// NewDetectors returns the learned detectors. Until the first UseModel they judge nothing.
+func NewDetectors(cfg Config) *Detectors {
+	cfg = cfg.withDefaults()
+	m := &models{}
+	traffic, errs := newTraffic(cfg, m), newErrorBurst(cfg, m)
+	users, objects := newUserSpike(cfg, m), newEnumeration(cfg, m)
+	return &Detectors{
+		models: m,
+		all:    []detect.Detector{traffic, errs, users, objects},
+		hourly: []*hourClock{&users.clock, &objects.clock},
+	}
+}
+
+// List returns the detectors for detect.NewJudge.
+func (d *Detectors) List() []detect.Detector { return slices.Clone(d.all) }
+
+// UseModel adds a model. Buckets that begin at or after its EffectiveFrom are judged with it; call it before the first
+// event at or after that moment is observed.
+func (d *Detectors) UseModel(m *Model) { d.models.use(m) }
+
+// Overflow is the number of events of users, clients and (user, route) pairs that were not counted because
+// Config.MaxEntities others were being counted in that hour.
+func (d *Detectors) Overflow() (n uint64) {
+	for _, h := range d.hourly {
+		n += h.overflow
+	}
+	return n
+}
+
+// models are the models in use, the newest last.
+type models struct{ list []*Model }
+
+func (ms *models) use(m *Model) {
+	at, found := slices.BinarySearchFunc(ms.list, m, func(a, b *Model) int { return a.EffectiveFrom.Compare(b.EffectiveFrom) })
+	if found {
+		ms.list[at] = m
+		return
+	}
+	ms.list = slices.Insert(ms.list, at, m)
+	// A bucket is an hour at most; three models back nobody asks for any more.
+	if extra := len(ms.list) - 4; extra > 0 {
+		ms.list = slices.Delete(ms.list, 0, extra)
+	}
+}
+
+// at returns the newest model that was in effect at t, nil when there was none.
+func (ms *models) at(t time.Time) *Model {
+	for i := len(ms.list) - 1; i >= 0; i-- {
+		if !ms.list[i].EffectiveFrom.After(t) {
+			return ms.list[i]
+		}
+	}
+	return nil
+}
+
+// is builds the conditions of a measure.
+func is(field, value string) detect.Condition {
+	return detect.Condition{Field: field, Op: detect.OpEqual, Value: value}
+}
+
+func atLeast(field, value string) detect.Condition {
+	return detect.Condition{Field: field, Op: detect.OpGTE, Value: value}
+}
+
+func below(field, value string) detect.Condition {
+	return detect.Condition{Field: field, Op: detect.OpLT, Value: value}
+}
+
+// where selects an endpoint's events, or a service's.
+func (k EndpointKey) where() []detect.Condition {
+	if k.Whole() {
+		return []detect.Condition{is("service", k.Service)}
+	}
+	return []detect.Condition{is("service", k.Service), is("method", k.Method), is("route", k.Route)}
+}
+
+// entity returns the endpoint or service as a finding names it.
+func (k EndpointKey) entity() detect.Entity {
+	if k.Whole() {
+		return detect.Entity{Type: detect.EntityService, Value: k.Service}
+	}
+	return detect.Entity{Type: detect.EntityEndpoint, Value: k.String()}
+}
+
+// hourClock walks a detector through whole hours of event time.
+type hourClock struct {
+	hour     int64 // the hour that is being counted
+	started  bool
+	partial  bool // the hour was not seen from its start: nothing is judged in it
+	cut      time.Time
+	overflow uint64
+}
+
+// pass moves to the hour of t and reports whether the hour that was being counted is over. Going back is ignored.
+func (c *hourClock) pass(t time.Time) (over bool) {
+	h := hourOf(t)
+	if !c.started {
+		c.started, c.hour = true, h
+		c.partial = !t.Equal(hourTime(h))
+		return false
+	}
+	return h > c.hour
+}
+
+// late reports whether ev belongs to an hour that is closed.
+func (c *hourClock) late(ev *event.Event) bool { return hourOf(ev.Time) < c.hour }
+
+func (c *hourClock) stamp(ev *event.Event) {
+	if ev.IngestedAt.After(c.cut) {
+		c.cut = ev.IngestedAt
+	}
+}

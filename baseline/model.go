@@ -1,0 +1,142 @@
+package baseline
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Model is what was learned from one snapshot. It is immutable once Recompute or LoadModel returned it.
+type Model struct {
+	Version       string    `json:"version"`
+	Snapshot      Snapshot  `json:"snapshot"`
+	EffectiveFrom time.Time `json:"effective_from"`
+	Events        uint64    `json:"events"` // that were learned from
+	MinDays       int       `json:"min_days"`
+
+	location *time.Location
+	// endpoints holds endpoints and, under keys with only a service, services as a whole.
+	endpoints map[EndpointKey]*Endpoint
+	objects   map[EndpointKey]*Objects
+	actors    map[ActorKey]Actor
+	users     Crowd
+	clients   Crowd
+	// busy lists the endpoints and services whose drop is judged, services first, ordered by key.
+	busy []*Endpoint
+}
+
+// Endpoint is what was learned about an endpoint, or about a service as a whole.
+type Endpoint struct {
+	Key      EndpointKey `json:"endpoint"`
+	Days     int         `json:"days"`    // from its first event to the snapshot's end
+	Buckets  int         `json:"buckets"` // of Step, with requests or without; hours when Step is 0
+	Requests uint64      `json:"requests"`
+	// Step is the width in seconds of the buckets in which its traffic is judged: 300 or 3600; 0 when there is too
+	// little of it to say what is unusual.
+	Step   int     `json:"step"`
+	Alpha  float64 `json:"alpha,omitempty"`   // over-dispersion: variance = level + alpha*level²
+	SpikeZ float64 `json:"spike_z,omitempty"` // the deviation that makes a spike; see surprise
+	DropZ  float64 `json:"drop_z,omitempty"`  // the deviation that makes a drop, positive
+	// Empties counts the hours with an empty bucket among those that are expected to be busy.
+	Empties int     `json:"empties,omitempty"`
+	Season  *Season `json:"season,omitempty"`  // nil when Step is 0
+
+	ClientErrors ErrorRate `json:"client_errors"`
+	ServerErrors ErrorRate `json:"server_errors"`
+}
+
+// ErrorRate is the learned share of requests that fail.
+type ErrorRate struct {
+	Share float64 `json:"share"` // of all requests, without the worst twentieth of the hours
+	High  float64 `json:"high"`  // the 99th percentile of the hourly shares
+	Z     float64 `json:"z"`     // the deviation that makes a burst
+}
+
+// level returns the expected requests of a bucket of e's Step in the given hour of the week.
+func (e *Endpoint) level(slot int) float64 {
+	return float64(e.Season.Level[slot]) * float64(e.Step) / 3600
+}
+
+// Objects is what was learned about distinct objects read through one endpoint, per reader and hour.
+type Objects struct {
+	Key     EndpointKey         `json:"endpoint"`
+	Days    int                 `json:"days"`
+	Users   Crowd               `json:"users"`
+	Clients Crowd               `json:"clients"`
+	readers map[ActorKey]Reader // those with three hours or more
+}
+
+// Crowd is the distribution of an hourly count over all the actors of a kind, hours without any left out.
+type Crowd struct {
+	Actors int     `json:"actors"`
+	Hours  uint64  `json:"hours"` // actor-hours
+	Days   int     `json:"days"`
+	Median float64 `json:"median"`
+	P99    float64 `json:"p99"`
+	P999   float64 `json:"p999"`
+	Max    float64 `json:"max"`
+}
+
+// Actor is what was learned about the hourly requests of one user or client.
+type Actor struct {
+	Hours  uint16  `json:"hours"` // active hours seen
+	Days   uint16  `json:"days"`  // active days seen
+	Median float32 `json:"median"`
+	P99    float32 `json:"p99"`
+	Max    float32 `json:"max"`
+}
+
+// Reader is what was learned about the distinct objects that one actor reads in an hour through one endpoint.
+type Reader struct {
+	Hours uint16  `json:"hours"`
+	Days  uint16  `json:"days"`
+	Max   float32 `json:"max"`
+}
+
+// Endpoint returns what was learned about k, nil when nothing was. A key with only a service asks for the service.
+func (m *Model) Endpoint(k EndpointKey) *Endpoint { return m.endpoints[k] }
+
+// Objects returns what was learned about object reads through k, nil when nothing was.
+func (m *Model) Objects(k EndpointKey) *Objects { return m.objects[k] }
+
+// Actor returns what was learned about the actor itself; false when it was hardly ever seen.
+func (m *Model) Actor(k ActorKey) (Actor, bool) {
+	a, ok := m.actors[k]
+	return a, ok
+}
+
+// Crowd returns the distribution over all users, or over all clients that have no identity.
+func (m *Model) Crowd(users bool) Crowd {
+	if users {
+		return m.users
+	}
+	return m.clients
+}
+
+// Counts says how many endpoints (services included) and actors the model knows.
+func (m *Model) Counts() (endpoints, actors int) { return len(m.endpoints), len(m.actors) }
+
+// slot returns the hour of the week at t in the model's zone.
+func (m *Model) slot(t time.Time) int { return slotOf(t, m.location) }
+
+// history says for people how much the model knows: "14 days, 3,210 buckets".
+func history(days int, count uint64, unit string) string {
+	plural := "s"
+	if days == 1 {
+		plural = ""
+	}
+	return fmt.Sprintf("%d day%s, %s %s", days, plural, thousands(count), unit)
+}
+
+// thousands writes n with commas.
+func thousands(n uint64) string {
+	digits := fmt.Sprint(n)
+	var b strings.Builder
+	for i, c := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}

@@ -1,0 +1,161 @@
+package baseline
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
+)
+
+// userSpike is the detector user-request-spike: one user, or one client where there is no user, sends many more requests
+// in an hour of the clock than it and others do.
+//
+// Fires: at the request that makes the hour's count cross the bound: the larger of min_user_requests and the mix of three
+// times the actor's own highest hour and one and a half times the 99.9th percentile of all actors' hours. A client without
+// an identity needs four times min_user_requests.
+//
+// Does not fire: for who always sends that many, for declared crawlers without an identity, before there are three days
+// and fifty hours of actors to compare with.
+//
+// Known false positives: a batch job that runs for the first time, many people behind one address.
+type userSpike struct {
+	cfg      Config
+	models   *models
+	clock    hourClock
+	model    *Model
+	now      map[who]*spell
+	crossed  []closing
+	episodes episodes
+}
+
+func newUserSpike(cfg Config, m *models) *userSpike {
+	return &userSpike{cfg: cfg, models: m, now: map[who]*spell{}, episodes: newEpisodes(UserRequestSpike, 1)}
+}
+
+// Observe implements detect.Detector.
+func (d *userSpike) Observe(ev *event.Event, emit detect.Emit) {
+	d.Advance(ev.Time, emit)
+	if !d.clock.started {
+		d.clock.pass(ev.Time)
+		d.model = d.models.at(hourTime(d.clock.hour))
+	}
+	d.clock.stamp(ev)
+	w := whoOf(ev)
+	if d.model == nil || d.clock.partial || d.clock.late(ev) || !w.known() || ev.IsBot && ev.User == "" {
+		return
+	}
+	s := d.now[w]
+	if s == nil {
+		if len(d.now) >= d.cfg.MaxEntities {
+			d.clock.overflow++
+			return
+		}
+		s = &spell{}
+		w = w.clone()
+		if len(d.episodes.open) > 0 {
+			s.episode = d.episodes.open[groupKey(w.key().group())]
+		}
+		d.now[w] = s
+	}
+	s.count(ev)
+	if int(s.n) > d.cfg.MinUserRequests && !s.crossed {
+		d.judge(ev, w, s, emit)
+	}
+}
+
+// judge holds the hour's count against the actor's bound.
+func (d *userSpike) judge(ev *event.Event, w who, s *spell, emit detect.Emit) {
+	k := w.key()
+	crowd := d.model.Crowd(k.User)
+	if !crowd.judgeable(d.model.MinDays) {
+		return
+	}
+	own, _ := d.model.Actor(k)
+	floor := float64(d.cfg.MinUserRequests)
+	if !k.User {
+		floor *= anonymity
+	}
+	bound := max(floor, actorBound(3*float64(own.Max), own.Hours, 1.5*crowd.P999))
+	if float64(s.n) <= bound {
+		return
+	}
+	k = w.clone().key()
+	s.crossed = true
+	if s.episode == nil {
+		d.episodes.begin(d.finding(ev, k, s, own, crowd, bound), ev.Time, emit)
+		s.episode = d.episodes.open[groupKey(k.group())]
+		s.added = 0
+	}
+	d.crossed = append(d.crossed, closing{groupKey(k.group()), s})
+}
+
+func (d *userSpike) finding(ev *event.Event, k ActorKey, s *spell, own Actor, crowd Crowd, bound float64) detect.Finding {
+	info := infoOf(UserRequestSpike)
+	hour := hourTime(d.clock.hour)
+	known := history(crowd.Days, crowd.Hours, "hours of "+plural(crowd.Actors, k))
+	habit := "it is not known by itself"
+	if own.Hours > 0 {
+		habit = fmt.Sprintf("its own highest hour is %s", count(float64(own.Max)))
+	}
+	return detect.Finding{
+		Title: info.Title, Kind: info.Kind, Severity: info.Severity, OWASP: info.OWASP, MITRE: info.MITRE,
+		Entity: k.entity(), Group: k.group(),
+		FiredAt: ev.Time, FirstSeen: s.first, LastSeen: ev.Time, EventCount: uint64(s.n),
+		Observed: float64(s.n), Expected: round2(bound), Unit: "requests",
+		Measure: detect.Measure{
+			Aggregate: detect.AggregateCount, Where: k.where(), From: hour, To: hour.Add(time.Hour),
+			Until: ownPlace(ev), Cut: d.clock.cut,
+		},
+		Explanation: fmt.Sprintf("%s sent %s requests in %s; %s and the 99.9th percentile of all is %s an hour, from %s",
+			k.Value, thousands(uint64(s.n)), lasted(ev.Time.Sub(s.first)), habit, count(crowd.P999), known),
+		Baseline: ref(d.model, k.rowKey(), struct {
+			Actor Actor `json:"actor"`
+			Crowd Crowd `json:"crowd"`
+		}{own, crowd}, known),
+	}
+}
+
+// Advance implements detect.Detector.
+func (d *userSpike) Advance(to time.Time, emit detect.Emit) {
+	if !d.clock.started || !d.clock.pass(to) {
+		return
+	}
+	next := hourOf(to)
+	d.episodes.closeHour(hourTime(d.clock.hour+1), d.crossed, emit)
+	if next > d.clock.hour+1 { // a whole hour passed without anybody
+		d.episodes.closeHour(hourTime(next), nil, emit)
+	}
+	clear(d.now)
+	d.crossed = d.crossed[:0]
+	d.clock.hour, d.clock.partial = next, false
+	d.model = d.models.at(hourTime(next))
+}
+
+// Restore implements detect.Detector.
+func (d *userSpike) Restore(open []detect.Finding) { d.episodes.restore(open) }
+
+// Lookback implements detect.Detector: the hour that is being counted.
+func (d *userSpike) Lookback() time.Duration { return time.Hour }
+
+var _ detect.Detector = (*userSpike)(nil)
+
+func plural(n int, k ActorKey) string {
+	word := "clients"
+	if k.User {
+		word = "users"
+	}
+	return thousands(uint64(n)) + " " + word //nolint:gosec // a length
+}
+
+// lasted writes how long something took: "37 minutes", "12 seconds".
+func lasted(d time.Duration) string {
+	unit, n := "second", int(d.Seconds())
+	if d >= 2*time.Minute {
+		unit, n = "minute", int(d.Minutes())
+	}
+	if n = max(n, 1); n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}
