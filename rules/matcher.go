@@ -1,0 +1,236 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gatewatch/gatewatch/event"
+)
+
+// Matcher judges events one at a time with a set's rules about single events. It is used by one goroutine; it
+// allocates nothing for events that it has seen the like of.
+type Matcher struct {
+	set   *Set
+	epoch uint32
+	ev    *event.Event
+	arena arena
+
+	views  [fieldCount]fieldViews
+	atoms  []atomState
+	judged []uint32 // by rule: the epoch in which it was judged
+	hits   []int32
+	found  []int32 // signature indexes that matched
+	key    []byte
+	caches [classCount]scanCache
+	shared map[string][]string // the signature slices handed out, by packed indexes
+}
+
+type fieldViews struct {
+	epoch uint32
+	lower bool
+	list  []view
+}
+
+type atomState struct {
+	epoch uint32
+	value bool
+}
+
+// NewMatcher returns a matcher over the set.
+func (s *Set) NewMatcher() *Matcher {
+	return &Matcher{
+		set: s, atoms: make([]atomState, len(s.program.atoms)), judged: make([]uint32, len(s.perEvent)),
+		shared: map[string][]string{},
+	}
+}
+
+// Match fills ev.Signatures with the sorted ids of the rules that match ev, and ev.AttackScore. The slice is shared
+// with other events: read it, never write into it.
+func (m *Matcher) Match(ev *event.Event) {
+	m.begin(ev)
+	p := m.set.program
+	m.scanURI()
+	m.scanCached(classUserAgent, fieldUserAgent, ev.UserAgent)
+	m.scanCached(classReferer, fieldReferer, ev.Referer)
+	for _, r := range p.always {
+		m.judge(r)
+	}
+	ev.Signatures, ev.AttackScore = m.conclude()
+}
+
+func (m *Matcher) begin(ev *event.Event) {
+	m.ev = ev
+	m.arena.reset()
+	m.found = m.found[:0]
+	m.epoch++
+	if m.epoch == 0 { // wrapped: forget all marks
+		m.epoch = 1
+		clear(m.atoms)
+		clear(m.judged)
+		for i := range m.views {
+			m.views[i].epoch = 0
+		}
+	}
+}
+
+// scanURI looks for literals in all forms of the request target.
+func (m *Matcher) scanURI() {
+	m.hits = m.hits[:0]
+	for i := range m.textViews(fieldURI) {
+		m.hits = m.set.program.scan.scan(m.views[fieldURI].list[i].text, m.hits)
+	}
+	m.trigger(classURI, m.hits)
+	if suspicious(m.ev.Query) || suspicious(m.ev.Path) {
+		m.triggerLiteral(literalID(specialText, classURI))
+	}
+}
+
+// scanCached looks for literals in a field whose values recur.
+func (m *Matcher) scanCached(class scanClass, id fieldID, text string) {
+	if text == "" {
+		return
+	}
+	e := m.caches[class].entry(text)
+	if e.text != text {
+		m.hits = m.hits[:0]
+		for i := range m.textViews(id) {
+			m.hits = m.set.program.scan.scan(m.views[id].list[i].text, m.hits)
+		}
+		slices.Sort(m.hits)
+		e.text = strings.Clone(text)
+		e.hits = append(e.hits[:0], slices.Compact(m.hits)...)
+		e.special = suspicious(text)
+	}
+	m.trigger(class, e.hits)
+	if e.special {
+		m.triggerLiteral(literalID(specialText, class))
+	}
+}
+
+func (m *Matcher) trigger(class scanClass, hits []int32) {
+	for _, h := range hits {
+		m.triggerLiteral(literalID(h+1, class)) // the automaton holds texts[1:]
+	}
+}
+
+func (m *Matcher) triggerLiteral(lit int32) {
+	for _, r := range m.set.program.triggers[lit] {
+		m.judge(r)
+	}
+}
+
+// judge evaluates a rule once per event.
+func (m *Matcher) judge(r int32) {
+	if m.judged[r] == m.epoch {
+		return
+	}
+	m.judged[r] = m.epoch
+	if m.set.perEvent[r].cond.eval(m) {
+		m.found = append(m.found, m.set.marks[r]...)
+	}
+}
+
+// conclude turns what was found into signatures and a score.
+func (m *Matcher) conclude() ([]string, float64) {
+	if len(m.found) == 0 {
+		return nil, 0
+	}
+	slices.Sort(m.found)
+	m.found = slices.Compact(m.found)
+	innocent := 1.0
+	m.key = m.key[:0]
+	for _, i := range m.found {
+		innocent *= 1 - m.set.scores[i]
+		m.key = append(m.key, byte(i), byte(i>>8))
+	}
+	sigs, ok := m.shared[string(m.key)]
+	if !ok {
+		sigs = make([]string, len(m.found))
+		for i, index := range m.found {
+			sigs[i] = m.set.signatures[index]
+		}
+		if len(m.shared) < maxShared {
+			m.shared[string(m.key)] = sigs
+		}
+	}
+	return sigs, 1 - innocent
+}
+
+// maxShared bounds the combinations of signatures that are kept for reuse.
+const maxShared = 1 << 14
+
+func (m *Matcher) evalAtom(a *atom) bool {
+	switch {
+	case a.event != nil:
+		return a.event.matchEvent(m.ev)
+	case a.inject != "":
+		return m.injected(a.field, a.inject)
+	case a.field == fieldObjectIDs:
+		for _, id := range m.ev.ObjectIDs {
+			v := m.arena.newView(id)
+			if a.text.match(&v) {
+				return true
+			}
+		}
+		return false
+	}
+	views := m.lowerViews(a.field)
+	for i := range views {
+		if a.text.match(&views[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// textViews returns the forms of a field, made once per event; their lower field is not filled yet.
+func (m *Matcher) textViews(id fieldID) []view {
+	f := &m.views[id]
+	if f.epoch == m.epoch {
+		return f.list
+	}
+	f.epoch, f.lower = m.epoch, false
+	f.list = f.list[:0]
+	switch {
+	case id == fieldURI && m.ev.RequestLine == "":
+		f.list = m.uriViews(f.list)
+	case id.spec().kind == kindDecoded:
+		text := fieldText(m.ev, id)
+		f.list = m.arena.appendViews(append(f.list, view{text: text}), text, id == fieldQuery)
+		if id == fieldQuery {
+			f.list = m.arena.appendBase64(f.list, text)
+		}
+	default:
+		f.list = append(f.list, view{text: fieldText(m.ev, id)})
+	}
+	return f.list
+}
+
+// uriViews joins each form of the path with a form of the query, so that every form of either stands in one of them.
+func (m *Matcher) uriViews(list []view) []view {
+	paths := m.textViews(fieldPath)
+	if m.ev.Query == "" {
+		return append(list, paths...)
+	}
+	queries := m.textViews(fieldQuery)
+	for i := range max(len(paths), len(queries)) {
+		p, q := paths[min(i, len(paths)-1)].text, queries[min(i, len(queries)-1)].text
+		b := m.arena.room(len(p) + 1 + len(q))
+		b = append(append(append(b, p...), '?'), q...)
+		list = append(list, view{text: m.arena.keep(b)})
+	}
+	return list
+}
+
+// lowerViews returns the forms of a field with their lower case.
+func (m *Matcher) lowerViews(id fieldID) []view {
+	m.textViews(id)
+	f := &m.views[id]
+	if !f.lower {
+		f.lower = true
+		for i := range f.list {
+			f.list[i] = m.arena.newView(f.list[i].text)
+		}
+	}
+	return f.list
+}

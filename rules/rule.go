@@ -1,0 +1,85 @@
+package rules
+
+import (
+	"time"
+
+	"github.com/gatewatch/gatewatch/detect"
+)
+
+// Rule is one loaded rule: a detection over single events, or a correlation over other rules.
+type Rule struct {
+	ID             string // the Sigma name, else the Sigma id, else a slug of the title
+	UUID           string // the Sigma id as written
+	Title          string
+	Description    string
+	Status         string
+	Level          string // informational, low, medium, high, critical
+	Author         string
+	References     []string
+	FalsePositives []string
+	Tags           []string
+	Needs          []string // event fields without which the rule cannot match
+
+	Kind        detect.Kind
+	Severity    detect.Severity
+	OWASP       []string
+	MITRE       []string
+	Explanation string        // template of the finding's sentence; empty: built from the title
+	Unit        string        // what is counted, for people
+	Signal      bool          // fills signatures and feeds correlations, never raises a finding by itself
+	Score       float64       // what the rule adds to a request's attack score, 0..1
+	Quiet       time.Duration // how long a rule about single events stays one finding
+	Learned     *Learned
+	Scenarios   []Scenario
+
+	Correlation *Correlation // nil for rules about single events
+
+	File string
+	Line int
+
+	raises bool // whether matches become findings: not a signal, and not only a part of correlations
+	cond   node
+}
+
+// Learned asks for a threshold that was learned, with the written one as the floor.
+type Learned struct {
+	Quantile float64 // of the measure, over the history of By; 0 < q < 1
+	Factor   float64 // the learned quantile is multiplied by it
+	By       string  // "endpoint", "user", "client_ip" or "service"
+}
+
+// CorrelationType is a Sigma correlation type.
+type CorrelationType string
+
+// The correlation types of Sigma 2 that are supported.
+const (
+	EventCount      CorrelationType = "event_count"
+	ValueCount      CorrelationType = "value_count"
+	Temporal        CorrelationType = "temporal"
+	TemporalOrdered CorrelationType = "temporal_ordered"
+)
+
+// Correlation is the condition of a correlation rule.
+type Correlation struct {
+	Type      CorrelationType
+	Rules     []string // ids of the base rules
+	GroupBy   []string // as written: event fields or aliases
+	Timespan  time.Duration
+	Threshold int    // fires at this many: gte N is N, gt N is N+1
+	Field     string // value_count: whose distinct values are counted (event name)
+	Aliases   map[string]map[string]string
+	Generate  bool // whether the base rules raise findings of their own as well
+
+	base      []int32   // signature indexes of the rules
+	signature int32     // the one that marks events of any of them
+	group     []fieldID // what GroupBy stands for
+	value     fieldID
+}
+
+// Info describes the rule as a detector.
+func (r *Rule) Info() detect.Info {
+	return detect.Info{
+		ID: r.ID, Title: r.Title, Description: r.Description, Kind: r.Kind, Severity: r.Severity, Needs: r.Needs,
+		Learned: r.Learned != nil, OWASP: r.OWASP, MITRE: r.MITRE,
+	}
+}

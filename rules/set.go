@@ -1,0 +1,202 @@
+package rules
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/gatewatch/gatewatch/detect"
+)
+
+// Set is a number of rules compiled together. It is immutable and safe for use by several goroutines.
+type Set struct {
+	rules    []*Rule // all, by id
+	perEvent []*Rule // those over single events, by id
+	byID     map[string]*Rule
+	warnings Faults
+
+	program    *program
+	signatures []string // sorted; what Match can write
+	scores     []float64
+	marks      [][]int32 // by per-event rule: its own signature, and those of correlations that unite several rules
+}
+
+// Rules lists all rules by id. The rules are shared: read only.
+func (s *Set) Rules() []*Rule { return s.rules }
+
+// Rule returns the rule with that id, or nil.
+func (s *Set) Rule(id string) *Rule { return s.byID[id] }
+
+// Warnings are remarks about rules that load but cannot do all they say, such as a comparison of a field that access
+// logs never carry.
+func (s *Set) Warnings() Faults { return s.warnings }
+
+// Infos describes the rules that raise findings, by id.
+func (s *Set) Infos() []detect.Info {
+	var infos []detect.Info
+	for _, r := range s.rules {
+		if r.raises {
+			infos = append(infos, r.Info())
+		}
+	}
+	return infos
+}
+
+// compile turns the drafts into a set; faults are left in the loader.
+func (l *loader) compile() *Set {
+	s := &Set{program: newProgram(), byID: map[string]*Rule{}}
+	for _, d := range l.rules {
+		s.byID[d.ID] = &d.Rule
+		if d.UUID != "" {
+			if _, taken := s.byID[d.UUID]; !taken {
+				s.byID[d.UUID] = &d.Rule
+			}
+		}
+	}
+	for _, d := range l.rules {
+		if d.correlation != nil {
+			l.compileCorrelation(s, d)
+		} else {
+			d.cond = l.compileDetection(d, s.program, d.detection, "detection")
+			s.perEvent = append(s.perEvent, &d.Rule)
+		}
+		s.rules = append(s.rules, &d.Rule)
+	}
+	for _, f := range l.filters {
+		l.applyFilter(s, f)
+	}
+	if len(l.faults) > 0 {
+		return nil
+	}
+	byID := func(a, b *Rule) int { return cmp.Compare(a.ID, b.ID) }
+	slices.SortFunc(s.rules, byID)
+	slices.SortFunc(s.perEvent, byID)
+	s.decideRaising()
+	s.number()
+	s.inheritNeeds()
+	conditions := make([]node, len(s.perEvent))
+	for i, r := range s.perEvent {
+		conditions[i] = r.cond
+	}
+	s.program.finish(conditions)
+	s.warnings = l.warnings.sorted()
+	return s
+}
+
+// decideRaising applies Sigma's generate: a rule that a correlation refers to raises nothing of its own unless a
+// correlation over it says generate.
+func (s *Set) decideRaising() {
+	silent := map[*Rule]bool{}
+	for _, r := range s.rules {
+		if r.Correlation != nil && !r.Correlation.Generate {
+			for _, id := range r.Correlation.Rules {
+				silent[s.byID[id]] = true
+			}
+		}
+	}
+	for _, r := range s.rules {
+		if r.Correlation != nil && r.Correlation.Generate {
+			for _, id := range r.Correlation.Rules {
+				delete(silent, s.byID[id])
+			}
+		}
+	}
+	for _, r := range s.rules {
+		r.raises = r.Correlation != nil || !r.Signal && !silent[r]
+	}
+}
+
+// number gives each signature its index: the per-event rules, and the correlations over several of them, whose own id
+// marks an event of any of their rules, so that one condition on signatures selects their events.
+func (s *Set) number() {
+	for _, r := range s.perEvent {
+		s.signatures = append(s.signatures, r.ID)
+	}
+	for _, r := range s.rules {
+		if r.Correlation != nil && len(r.Correlation.Rules) > 1 {
+			s.signatures = append(s.signatures, r.ID)
+		}
+	}
+	slices.Sort(s.signatures)
+	s.scores = make([]float64, len(s.signatures))
+	s.marks = make([][]int32, len(s.perEvent))
+	position := map[*Rule]int{}
+	for i, r := range s.perEvent {
+		index := s.signature(r.ID)
+		s.scores[index] = r.Score
+		s.marks[i] = []int32{index}
+		position[r] = i
+	}
+	for _, r := range s.rules {
+		c := r.Correlation
+		if c == nil {
+			continue
+		}
+		for _, id := range c.Rules {
+			base := s.byID[id]
+			c.base = append(c.base, s.signature(base.ID))
+			c.signature = s.signature(base.ID)
+			if len(c.Rules) > 1 {
+				c.signature = s.signature(r.ID)
+				s.marks[position[base]] = append(s.marks[position[base]], c.signature)
+			}
+		}
+	}
+}
+
+func (s *Set) signature(id string) int32 {
+	i, _ := slices.BinarySearch(s.signatures, id)
+	return int32(i)
+}
+
+// inheritNeeds gives a correlation the needs of its rules and of its own fields.
+func (s *Set) inheritNeeds() {
+	for _, r := range s.rules {
+		if r.Correlation == nil {
+			continue
+		}
+		common := slices.Clone(s.byID[r.Correlation.Rules[0]].Needs)
+		for _, id := range r.Correlation.Rules[1:] {
+			common = slices.DeleteFunc(common, func(f string) bool { return !slices.Contains(s.byID[id].Needs, f) })
+		}
+		own := []fieldID{r.Correlation.value}
+		own = append(own, r.Correlation.group...)
+		for _, id := range own {
+			if id != fieldNone && id != fieldActor && id != fieldPath && id != fieldService {
+				common = append(common, id.spec().name)
+			}
+		}
+		slices.Sort(common)
+		r.Needs = slices.Compact(common)
+	}
+}
+
+// applyFilter narrows the rules that a Sigma filter names by the filter's condition.
+func (l *loader) applyFilter(s *Set, f *draft) {
+	l.file = f.File
+	if f.filter == nil {
+		return
+	}
+	cond := l.compileDetection(f, s.program, f.filter, "filter")
+	list, _ := child(f.filter, "rules")
+	if list == nil {
+		l.fault(f.filter, "filter.rules", "missing")
+		return
+	}
+	if strings.EqualFold(list.Value, "any") {
+		for _, r := range s.perEvent {
+			r.cond = andNode{r.cond, cond}
+		}
+		return
+	}
+	var ids []string
+	l.texts(list, "filter.rules", &ids)
+	for _, id := range ids {
+		r := s.byID[id]
+		if r == nil || r.Correlation != nil {
+			l.fault(list, "filter.rules", "%q is not the name or id of a detection rule", id)
+			continue
+		}
+		r.cond = andNode{r.cond, cond}
+	}
+}

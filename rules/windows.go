@@ -1,0 +1,189 @@
+package rules
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
+)
+
+// WindowOptions configure NewWindows. The zero value is the default.
+type WindowOptions struct {
+	// MaxGroups bounds the groups that one rule remembers; 0 is 200,000. What is beyond is evicted, the longest idle
+	// first, within fixed partitions of the groups' hashes, so that the choice does not depend on how groups are spread
+	// over shards.
+	MaxGroups int
+	// Thresholds supplies learned thresholds; nil leaves the written ones.
+	Thresholds Thresholds
+}
+
+// Thresholds supplies what was learned about the measure of a rule.
+type Thresholds interface {
+	// Quantile returns the learned quantile of the rule's measure for a group (its group-by values), as known at event
+	// time at, with the learned row it came from; ok is false when there is no such history.
+	Quantile(rule *Rule, group []string, at time.Time) (value float64, ref *detect.BaselineRef, ok bool)
+}
+
+// Windows runs the correlations of a set, and turns matches of its other rules into findings. It reads Signatures
+// alone and is used by one goroutine.
+//
+// Windows slide in event time over (t - timespan, t]. A group fires at the event that makes the condition true; that is
+// one finding until the condition has been false for a timespan. A rule about single events is an event_count of at
+// least one per actor (the user, else the client's address) over its quiet time, closed as soon as that has passed.
+// An event that comes late counts in the windows that it lies in, as far as the group still remembers them: the
+// condition is then judged over the window that ends at the group's newest event.
+type Windows struct {
+	set      *Set
+	opts     WindowOptions
+	trackers []*tracker
+	bySig    map[string][]*tracker
+
+	open      []*group // groups with an open episode, in no order
+	nextClose int64    // no episode closes before
+	now       int64    // newest event time seen
+	cut       time.Time
+	sources   map[string]string // interned source names of places that are kept
+
+	stats WindowStats
+}
+
+// WindowStats count what Windows had to leave out.
+type WindowStats struct {
+	Groups  int    // remembered now
+	Evicted uint64 // groups dropped at the bound
+	Late    uint64 // events older than their group's window
+}
+
+var _ detect.Detector = (*Windows)(nil)
+
+const (
+	defaultMaxGroups = 200_000
+	partitions       = 64
+	never            = int64(1<<63 - 1)
+)
+
+// NewWindows returns the windows of the set's rules.
+func (s *Set) NewWindows(opts WindowOptions) *Windows {
+	if opts.MaxGroups <= 0 {
+		opts.MaxGroups = defaultMaxGroups
+	}
+	w := &Windows{set: s, opts: opts, bySig: map[string][]*tracker{}, nextClose: never, sources: map[string]string{}}
+	w.now = -never
+	for _, r := range s.rules {
+		if !r.raises {
+			continue
+		}
+		t := newTracker(s, r, opts)
+		w.trackers = append(w.trackers, t)
+		w.bySig[t.signature] = append(w.bySig[t.signature], t)
+	}
+	return w
+}
+
+// Stats returns the counts.
+func (w *Windows) Stats() WindowStats {
+	s := w.stats
+	for _, t := range w.trackers {
+		s.Groups += len(t.groups)
+	}
+	return s
+}
+
+// Observe implements detect.Detector.
+func (w *Windows) Observe(ev *event.Event, emit detect.Emit) {
+	if ev.IngestedAt.After(w.cut) {
+		w.cut = ev.IngestedAt
+	}
+	w.closeBefore(ev.Time.UnixNano(), emit)
+	for _, sig := range ev.Signatures {
+		for _, t := range w.bySig[sig] {
+			t.observe(w, ev, emit)
+		}
+	}
+}
+
+// Advance implements detect.Detector.
+func (w *Windows) Advance(t time.Time, emit detect.Emit) {
+	w.closeBefore(t.UnixNano(), emit)
+	for _, tr := range w.trackers {
+		tr.expire(w.now)
+	}
+}
+
+// Lookback implements detect.Detector: twice the longest timespan, an hour at most.
+func (w *Windows) Lookback() time.Duration {
+	longest := time.Minute
+	for _, t := range w.trackers {
+		longest = max(longest, 2*time.Duration(t.span))
+	}
+	return min(longest, time.Hour)
+}
+
+// Restore implements detect.Detector.
+func (w *Windows) Restore(open []detect.Finding) {
+	for i := range open {
+		f := &open[i]
+		for _, t := range w.trackers {
+			if t.rule.ID == f.Detector {
+				t.restore(w, f)
+			}
+		}
+	}
+}
+
+// closeBefore closes the episodes whose condition has been false long enough at t, in the order in which they ended.
+// It runs before each event, so that what is emitted does not depend on how often Advance is called.
+func (w *Windows) closeBefore(t int64, emit detect.Emit) {
+	w.now = max(w.now, t)
+	if w.now < w.nextClose {
+		return
+	}
+	var ended []*group
+	w.nextClose = never
+	w.open = slices.DeleteFunc(w.open, func(g *group) bool {
+		if g.episode == nil {
+			return true // evicted
+		}
+		at := g.episode.closesAt()
+		if at <= w.now {
+			ended = append(ended, g)
+			return true
+		}
+		w.nextClose = min(w.nextClose, at)
+		return false
+	})
+	slices.SortFunc(ended, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(a.episode.closesAt(), b.episode.closesAt()), strings.Compare(a.episode.f.ID, b.episode.f.ID))
+	})
+	for _, g := range ended {
+		g.episode.finish(emit)
+		g.episode = nil
+	}
+}
+
+// opened registers a group's new episode.
+func (w *Windows) opened(g *group) {
+	w.open = append(w.open, g)
+	w.nextClose = min(w.nextClose, g.episode.closesAt())
+}
+
+// place returns the place of ev with an interned source, so that it may be kept.
+func (w *Windows) place(ev *event.Event) event.Place {
+	p := ev.Place()
+	name, ok := w.sources[p.Source]
+	if !ok {
+		if len(w.sources) >= maxSources {
+			clear(w.sources)
+		}
+		name = strings.Clone(p.Source)
+		w.sources[name] = name
+	}
+	p.Source = name
+	return p
+}
+
+// maxSources bounds the interned names; after that they are gathered anew.
+const maxSources = 1 << 16
