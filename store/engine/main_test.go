@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	RunIfChild()
+	goleak.VerifyTestMain(m)
+}
+
+// startEngine starts a supervised engine on a directory of its own, or skips the test when the library is not there.
+func startEngine(t *testing.T, change func(*SupervisorOptions)) *Supervisor {
+	t.Helper()
+	opts := SupervisorOptions{
+		Path: t.TempDir(), Command: []string{os.Args[0]}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Config: Config{MemoryLimit: 1 << 30, StopTimeout: 5 * time.Second},
+	}
+	if change != nil {
+		change(&opts)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s, err := Start(ctx, opts)
+	if errors.Is(err, ErrNotInstalled) {
+		t.Skip("needs the engine: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Stop() })
+	return s
+}
+
+// dial opens a clickhouse-go connection.
+func dial(t *testing.T, opts *clickhouse.Options) driver.Conn {
+	t.Helper()
+	conn, err := clickhouse.Open(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// mustExec runs statements that must succeed.
+func mustExec(t *testing.T, conn driver.Conn, statements ...string) {
+	t.Helper()
+	for _, sql := range statements {
+		if err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+}
+
+// one is the single value of a query.
+func one[T any](t *testing.T, conn driver.Conn, sql string, args ...any) T {
+	t.Helper()
+	var v T
+	if err := conn.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return v
+}
