@@ -3,6 +3,7 @@ package incident
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -28,8 +29,8 @@ func (m *Manager) Apply(ctx context.Context, findings []detect.Finding) error {
 	m.write.Lock()
 	defer m.write.Unlock()
 	t := newTx(m)
-	for i := range findings {
-		if err := t.apply(&findings[i]); err != nil {
+	for _, f := range findings {
+		if err := t.apply(&f); err != nil {
 			return err
 		}
 	}
@@ -88,6 +89,7 @@ func (t *tx) apply(f *detect.Finding) error {
 	if f.ID == "" || f.Revision == 0 || f.Entity.Value == "" {
 		return fmt.Errorf("apply finding %q of %s: it has no id, revision or entity", f.ID, f.Detector)
 	}
+	f.Observed, f.Expected = finite(f.Observed), finite(f.Expected)
 	if id, ok := t.home(f.ID); ok {
 		return t.grow(id, f)
 	}
@@ -263,4 +265,15 @@ func laterOf(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// finite makes a number fit for JSON: it has no word for infinities and not-a-number.
+func finite(v float64) float64 {
+	switch {
+	case math.IsNaN(v):
+		return 0
+	case math.IsInf(v, 0):
+		return math.Copysign(math.MaxFloat64, v)
+	}
+	return v
 }

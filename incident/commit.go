@@ -30,8 +30,8 @@ func (t *tx) fetchEvidence(ctx context.Context) error {
 			continue
 		}
 		for i, w := range chunk {
-			for j := range found[i] {
-				t.keep(w.id, &found[i][j])
+			for _, ev := range found[i] {
+				t.keep(w.id, ev)
 			}
 		}
 	}

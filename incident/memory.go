@@ -10,18 +10,20 @@ import (
 	"github.com/gatewatch/gatewatch/event"
 )
 
-// Memory is a Repository that lasts as long as the process: for one-shot runs and tests. It knows no events, so an
-// incident's evidence is its findings' samples.
+// Memory is a Repository that lasts as long as the process: for one-shot runs and tests.
 type Memory struct {
+	events    Events
 	mu        sync.Mutex
 	incidents map[string]Row
 	findings  map[string]map[string]detect.Finding // by incident and finding
 	evidence  map[string][]EvidenceRow
 }
 
-// NewMemory returns an empty repository.
-func NewMemory() *Memory {
+// NewMemory returns an empty repository over the events of from. With nil there are none, and an incident's evidence is
+// its findings' samples.
+func NewMemory(from Events) *Memory {
 	return &Memory{
+		events:    from,
 		incidents: map[string]Row{}, findings: map[string]map[string]detect.Finding{}, evidence: map[string][]EvidenceRow{},
 	}
 }
@@ -113,9 +115,12 @@ func (s *Memory) Details(_ context.Context, ids []string) (map[string]Details, e
 	return out, nil
 }
 
-// Matching implements Repository: there are no events here.
-func (s *Memory) Matching(_ context.Context, queries []EventQuery) ([][]event.Event, error) {
-	return make([][]event.Event, len(queries)), nil
+// Matching implements Repository.
+func (s *Memory) Matching(ctx context.Context, queries []EventQuery) ([][]*event.Event, error) {
+	if s.events == nil {
+		return make([][]*event.Event, len(queries)), nil
+	}
+	return MatchEach(ctx, s.events, queries)
 }
 
 // compareFindings orders a timeline: by time of firing, then id.

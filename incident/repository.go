@@ -22,9 +22,8 @@ type Repository interface {
 	// Details returns findings (in order of time; the newest maxFindings) and evidence of the named incidents.
 	// An id without any is absent from the map.
 	Details(ctx context.Context, incidentIDs []string) (map[string]Details, error)
-	// Matching returns, for each query, the first Limit events in judging order; see EventQuery. The queries of one
-	// call are few (at most evidenceBatch), so that an implementation can send them as one statement.
-	Matching(ctx context.Context, queries []EventQuery) ([][]event.Event, error)
+	// Matching returns, for each query, up to Limit of the events that its measure counts, in judging order.
+	Matching(ctx context.Context, queries []EventQuery) ([][]*event.Event, error)
 }
 
 // Write is what one step of the Manager makes durable.
@@ -62,8 +61,26 @@ type Details struct {
 	Evidence []json.RawMessage
 }
 
-// EventQuery asks for events that a measure counted: Where, the interval and Until select, Aggregate and Cut do not.
+// EventQuery asks for events that a measure counted.
 type EventQuery struct {
 	Measure detect.Measure
 	Limit   int
+}
+
+// Events finds the events behind a measure; the store does.
+type Events interface {
+	MeasureEvents(ctx context.Context, m detect.Measure, limit int) ([]*event.Event, error)
+}
+
+// MatchEach answers queries one after the other: what a Repository's Matching does over an Events.
+func MatchEach(ctx context.Context, from Events, queries []EventQuery) ([][]*event.Event, error) {
+	found := make([][]*event.Event, len(queries))
+	for i, q := range queries {
+		events, err := from.MeasureEvents(ctx, q.Measure, q.Limit)
+		if err != nil {
+			return nil, err
+		}
+		found[i] = events
+	}
+	return found, nil
 }
