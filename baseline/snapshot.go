@@ -54,6 +54,12 @@ func (c Config) Hash() string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// Snapshot returns the snapshot of everything up to the event time until and the stamp cut, for a model that judges from
+// until on. The caller adds what it knows of exclusions and aliases.
+func (c Config) Snapshot(until, cut time.Time, generation string) Snapshot {
+	return Snapshot{Cut: cut, Until: until, WindowDays: c.withDefaults().WindowDays, Generation: generation, ConfigHash: c.Hash()}
+}
+
 // From returns the event time at which the snapshot's window begins, a whole hour.
 func (s Snapshot) From() time.Time {
 	return s.Until.Truncate(time.Hour).AddDate(0, 0, -s.WindowDays)
