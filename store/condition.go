@@ -124,8 +124,8 @@ func (s *statement) condition(w detect.Condition) (string, error) {
 		}
 		return s.equality(c, w, "Bool", w.Value)
 	case kindArray:
-		if w.Op != detect.OpHas {
-			return "", badOp(c, w, "has, or eq and ne with an empty value")
+		if w.Op != detect.OpHas || w.Value == "" {
+			return "", badOp(c, w, "has with a value, or eq and ne without one")
 		}
 		return "has(" + c.name + ", " + s.param("String", w.Value) + ")", nil
 	default:

@@ -193,7 +193,11 @@ func (s *Store) stream(
 			_ = rows.Close() // the scan's error is the one that matters
 			return wrap("read events", err)
 		}
-		if err := yield(r.event()); err != nil {
+		err := yield(r.event())
+		if err == nil {
+			err = ctx.Err() // what was received before the cancellation is not read on
+		}
+		if err != nil {
 			cancel()
 			_ = rows.Close() // cancelled on purpose
 			return err

@@ -5,18 +5,52 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gatewatch/gatewatch/event"
+	"github.com/gatewatch/gatewatch/store/engine"
 )
 
-// dsnVariable names a running ClickHouse (the embedded engine's own DSN serves) for the tests to use; each test makes a
-// database of its own there.
+// dsnVariable names a running ClickHouse for the tests to use instead of an embedded engine of their own.
 const dsnVariable = "GATEWATCH_TEST_STORE_DSN"
 
+// databases counts the tests' databases: each test has its own, all on one engine.
 var databases atomic.Int64
+
+// shared is the engine of all tests; it starts with the first that needs it.
+var shared struct {
+	once       sync.Once
+	supervisor *engine.Supervisor
+	dir        string
+	err        error
+}
+
+func TestMain(m *testing.M) {
+	engine.RunIfChild()
+	code := m.Run()
+	if shared.supervisor != nil {
+		if err := shared.supervisor.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stop engine:", err)
+			code = max(code, 1)
+		}
+		_ = os.RemoveAll(shared.dir) // a temporary directory
+	}
+	os.Exit(code)
+}
+
+// startEngine starts an engine over dir; the test is skipped where the engine's library is not installed.
+func startEngine(t testing.TB, dir string) (*engine.Supervisor, error) {
+	t.Helper()
+	if _, err := engine.LibraryPath(); err != nil {
+		t.Skipf("no embedded engine: %v", err)
+	}
+	return engine.Start(t.Context(), engine.SupervisorOptions{
+		Path: dir, Command: []string{os.Args[0]}, Config: engine.Config{MemoryLimit: 1 << 30},
+	})
+}
 
 // openTestStore returns a store in a database of its own, migrated.
 func openTestStore(t testing.TB) *Store {
@@ -52,12 +86,24 @@ func openEmptyStore(t testing.TB) *Store {
 
 func testConfig(t testing.TB) Config {
 	t.Helper()
-	dsn := os.Getenv(dsnVariable)
-	if dsn == "" {
-		t.Skipf("%s is not set", dsnVariable)
-	}
 	// The tests' stamps are fixed moments, which retention would find expired.
-	return Config{DSN: dsn, Retention: Retention{EventsDays: KeepForever}}
+	cfg := Config{DSN: os.Getenv(dsnVariable), Retention: Retention{EventsDays: KeepForever}}
+	if cfg.DSN != "" {
+		return cfg
+	}
+	if _, err := engine.LibraryPath(); err != nil {
+		t.Skipf("no embedded engine: %v", err)
+	}
+	shared.once.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "gatewatch-store-test"); shared.err == nil {
+			shared.supervisor, shared.err = startEngine(t, shared.dir)
+		}
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	cfg.Options = shared.supervisor.Options()
+	return cfg
 }
 
 // someEvents returns n plausible events of one source, stamped alike, in order of position.
