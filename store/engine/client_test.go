@@ -20,13 +20,13 @@ func TestClickhouseGo(t *testing.T) {
 		if err := conn.Ping(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := one[string](t, conn, "SELECT concat('a', @b, ?)", clickhouse.Named("b", "x")); got == "" {
-			t.Fatal("empty")
+		if got := one[string](t, conn, "SELECT concat('a', @b)", clickhouse.Named("b", "x\n\n'")); got != "ax\n\n'" {
+			t.Fatal(got)
 		}
 	})
 	t.Run("batch, columns, blank lines", func(t *testing.T) { testBatch(t, s) })
 	t.Run("parameters", func(t *testing.T) {
-		ctx := clickhouse.Context(t.Context(), clickhouse.WithParameters(clickhouse.Parameters{"a": "it's\n\n", "n": "7"}))
+		ctx := clickhouse.Context(t.Context(), clickhouse.WithParameters(clickhouse.Parameters{"a": `it's\n\n`, "n": "7"}))
 		var a string
 		var n uint32
 		if err := conn.QueryRow(ctx, "SELECT {a:String}, {n:UInt32}").Scan(&a, &n); err != nil || a != "it's\n\n" || n != 7 {

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 func startEngine(t *testing.T, change func(*SupervisorOptions)) *Supervisor {
 	t.Helper()
 	opts := SupervisorOptions{
-		Path: t.TempDir(), Command: []string{os.Args[0]}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Path: t.TempDir(), Command: testCommand(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Config: Config{MemoryLimit: 1 << 30, StopTimeout: 5 * time.Second},
 	}
 	if change != nil {
@@ -31,12 +31,7 @@ func startEngine(t *testing.T, change func(*SupervisorOptions)) *Supervisor {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	s, err := Start(ctx, opts)
-	if errors.Is(err, ErrNotInstalled) {
-		t.Skip("needs the engine: ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	skipOrFatal(t, err)
 	t.Cleanup(func() { _ = s.Stop() })
 	return s
 }
@@ -70,4 +65,17 @@ func one[T any](t *testing.T, conn driver.Conn, sql string, args ...any) T {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	return v
+}
+
+// testCommand starts this test binary as the engine.
+func testCommand() []string { return []string{os.Args[0]} }
+
+func skipOrFatal(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, ErrNotInstalled) {
+		t.Skip("needs the engine: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

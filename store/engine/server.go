@@ -107,7 +107,7 @@ func (s *Server) close() {
 	s.kill()
 	s.pool.close()
 	if err := s.lib.Shutdown(); err != nil {
-		s.log.Warn("engine: not shut down cleanly", "err", err)
+		s.log.Debug("engine: threads remain at the end", "err", err)
 	}
 }
 

@@ -91,10 +91,11 @@ func (l *Library) symbols() map[string]any {
 // Version is what the library calls itself, for example "26.7.3".
 func (l *Library) Version() string { return l.version() }
 
-// Shutdown joins the engine's threads. Every connection must have been closed; the engine cannot be used afterwards.
+// Shutdown joins the engine's threads. Every connection must have been closed; the engine cannot be used afterwards. An
+// error means that some threads were still at work; the end of the process ends them, and no data depends on it.
 func (l *Library) Shutdown() error {
 	if l.shutdown() != 0 {
-		return errors.New("engine shutdown: a connection is still open")
+		return errors.New("engine shutdown: threads or connections remain")
 	}
 	return nil
 }
