@@ -20,14 +20,14 @@ type lane struct {
 	judge  func(b *bucket, emit detect.Emit)
 	fails  bool // errors are counted, and actors only among failed requests
 
-	started  bool
-	partial  bool // the bucket was not seen from its start
-	start    int64
-	model    *Model
-	cells    map[EndpointKey]*cell
-	touched  []*cell
-	empties  int       // buckets in a row without an event
-	cut      time.Time // newest ingested_at
+	started bool
+	partial bool // the bucket was not seen from its start
+	start   int64
+	model   *Model
+	cells   map[EndpointKey]*cell
+	touched []*cell
+	empties int       // buckets in a row without an event
+	cut     time.Time // newest ingested_at
 }
 
 // cell is the present bucket of one endpoint or service; norm is nil when this lane does not judge it.

@@ -39,7 +39,7 @@ type Endpoint struct {
 	DropZ  float64 `json:"drop_z,omitempty"`  // the deviation that makes a drop, positive
 	// Empties counts the hours with an empty bucket among those that are expected to be busy.
 	Empties int     `json:"empties,omitempty"`
-	Season  *Season `json:"season,omitempty"`  // nil when Step is 0
+	Season  *Season `json:"season,omitempty"` // nil when Step is 0
 
 	ClientErrors ErrorRate `json:"client_errors"`
 	ServerErrors ErrorRate `json:"server_errors"`

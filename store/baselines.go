@@ -1,0 +1,227 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/gatewatch/gatewatch/baseline"
+)
+
+// History returns the rollups as what baselines are learned from.
+func (s *Store) History() baseline.History { return history{s} }
+
+var (
+	_ baseline.History = history{}
+	_ baseline.Books   = (*Store)(nil)
+)
+
+type history struct{ s *Store }
+
+// Endpoints implements baseline.History.
+func (h history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func(baseline.EndpointHours) error) error {
+	late, err := h.s.laterEvents(ctx, snap)
+	if err != nil {
+		return err
+	}
+	for _, whole := range []bool{true, false} {
+		sql, params := endpointHistorySQL(snap, whole, late)
+		var r baseline.EndpointHours
+		k := &r.Key
+		err := h.s.each(ctx, "read endpoint history", sql, params, []any{
+			&k.Service, &k.Method, &k.Route, &r.Hours, &r.Requests, &r.ClientErrors, &r.ServerErrors, &r.Peak, &r.Trough,
+		}, func() error {
+			if !whole && k.Whole() {
+				return nil // what has no method and no route counts for its service alone
+			}
+			return fn(r)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Actors implements baseline.History.
+func (h history) Actors(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ActorHours) error) error {
+	late, err := h.s.laterEvents(ctx, snap)
+	if err != nil {
+		return err
+	}
+	sql, params := actorHistorySQL(snap, late)
+	var r baseline.ActorHours
+	var user string
+	var client netip.Addr
+	return h.s.each(ctx, "read actor history", sql, params, []any{&user, &client, &r.Hours, &r.Requests}, func() error {
+		r.Key = actorKey(user, client)
+		return fn(r)
+	})
+}
+
+// Objects implements baseline.History.
+func (h history) Objects(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ObjectHours) error) error {
+	late, err := h.s.laterEvents(ctx, snap)
+	if err != nil {
+		return err
+	}
+	sql, params := objectHistorySQL(snap, late)
+	var r baseline.ObjectHours
+	var user string
+	var client netip.Addr
+	k := &r.Key
+	return h.s.each(ctx, "read object history", sql, params,
+		[]any{&k.Service, &k.Method, &k.Route, &user, &client, &r.Hours, &r.Distinct}, func() error {
+			r.Actor = actorKey(user, client)
+			return fn(r)
+		})
+}
+
+func actorKey(user string, client netip.Addr) baseline.ActorKey {
+	if user != "" {
+		return baseline.ActorKey{User: true, Value: user}
+	}
+	return baseline.ActorKey{Value: client.Unmap().String()}
+}
+
+// each runs a statement and calls fn after every row was scanned into dest.
+func (s *Store) each(ctx context.Context, action, sql string, params map[string]string, dest []any, fn func() error) error {
+	// A consumer that gives up stops the statement instead of draining it.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	rows, err := s.conn.Query(ctx, sql, arguments(params)...)
+	if err != nil {
+		return wrap(action, err)
+	}
+	var stop error
+	err = scanAll(rows, func() error {
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		if stop = fn(); stop != nil {
+			cancel()
+		}
+		return stop
+	})
+	if stop != nil {
+		return stop
+	}
+	return wrap(action, err)
+}
+
+// LastStamp returns the ingested_at stamp and the time of the newest events, by either measure; zero without events.
+func (s *Store) LastStamp(ctx context.Context) (ingested, newest time.Time, err error) {
+	var n uint64
+	row := s.conn.QueryRow(ctx, "SELECT count(), max(ingested_at), max(time) FROM events")
+	if err := row.Scan(&n, &ingested, &newest); err != nil {
+		return time.Time{}, time.Time{}, wrap("read the newest stamp", err)
+	}
+	if n == 0 {
+		return time.Time{}, time.Time{}, nil
+	}
+	return ingested.UTC(), newest.UTC(), nil
+}
+
+// SaveModel implements baseline.Books: the rows first, the version last, so that a reader sees all of it or nothing.
+func (s *Store) SaveModel(ctx context.Context, m *baseline.Model) error {
+	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO baselines (version, kind, key, row)")
+	if err != nil {
+		return wrap("save baseline", err)
+	}
+	defer func() { _ = batch.Close() }() // after Send it does nothing
+	err = m.Rows(func(r baseline.Row) error { return batch.Append(m.Version, r.Kind, r.Key, r.JSON) })
+	if err != nil {
+		return wrap("save baseline", err)
+	}
+	if err := batch.Send(); err != nil {
+		return wrap("save baseline", err)
+	}
+	meta := m.Meta()
+	snapshot, err := json.Marshal(meta.Snapshot)
+	if err != nil {
+		return fmt.Errorf("save baseline: encode snapshot: %w", err)
+	}
+	version, err := s.conn.PrepareBatch(ctx,
+		"INSERT INTO baseline_versions (version, generation, effective_from, snapshot, events, endpoints, actors, min_days, time_zone)")
+	if err != nil {
+		return wrap("save baseline version", err)
+	}
+	defer func() { _ = version.Close() }() // after Send it does nothing
+	if err := version.Append(meta.Version, meta.Generation, meta.EffectiveFrom, string(snapshot), meta.Events,
+		meta.Endpoints, meta.Actors, uint16(meta.MinDays), meta.TimeZone); err != nil { //nolint:gosec // 1 to 90
+		return wrap("save baseline version", err)
+	}
+	return wrap("save baseline version", version.Send())
+}
+
+const selectVersions = `SELECT version, generation, effective_from, snapshot, events, endpoints, actors, min_days, time_zone
+FROM baseline_versions FINAL`
+
+// ModelVersions lists the stored models of a generation (of all when it is empty), the newest effective first.
+func (s *Store) ModelVersions(ctx context.Context, generation string, limit int) ([]baseline.Meta, error) {
+	st := newStatement()
+	if generation != "" {
+		st.add("generation = " + st.param("String", generation))
+	}
+	return s.versions(ctx, st, limit)
+}
+
+func (s *Store) versions(ctx context.Context, st *statement, limit int) ([]baseline.Meta, error) {
+	var list []baseline.Meta
+	var m baseline.Meta
+	var snapshot string
+	var minDays uint16
+	sql := selectVersions + st.clause() + fmt.Sprintf("\nORDER BY effective_from DESC, version DESC LIMIT %d", limit)
+	err := s.each(ctx, "list baselines", sql, st.params, []any{
+		&m.Version, &m.Generation, &m.EffectiveFrom, &snapshot, &m.Events, &m.Endpoints, &m.Actors, &minDays, &m.TimeZone,
+	}, func() error {
+		m.Snapshot = baseline.Snapshot{}
+		if err := json.Unmarshal([]byte(snapshot), &m.Snapshot); err != nil {
+			return fmt.Errorf("snapshot of baseline %s: %w", m.Version, err)
+		}
+		m.MinDays, m.EffectiveFrom = int(minDays), m.EffectiveFrom.UTC()
+		list = append(list, m)
+		return nil
+	})
+	return list, err
+}
+
+// LoadModel returns a stored model; ErrNotFound when there is no such version.
+func (s *Store) LoadModel(ctx context.Context, version string) (*baseline.Model, error) {
+	st := newStatement()
+	st.add("version = " + st.param("String", version))
+	return s.loadOne(ctx, st, "baseline "+version)
+}
+
+// ModelAt returns the generation's newest model in effect at t; ErrNotFound when there is none.
+func (s *Store) ModelAt(ctx context.Context, generation string, t time.Time) (*baseline.Model, error) {
+	st := newStatement()
+	st.add("generation = " + st.param("String", generation))
+	st.add("effective_from <= " + st.time(t))
+	return s.loadOne(ctx, st, fmt.Sprintf("baseline of %s in effect at %s", generation, t.UTC().Format(time.RFC3339)))
+}
+
+func (s *Store) loadOne(ctx context.Context, st *statement, what string) (*baseline.Model, error) {
+	list, err := s.versions(ctx, st, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s: %w", what, ErrNotFound)
+	}
+	b, err := baseline.NewModelBuilder(list[0])
+	if err != nil {
+		return nil, err
+	}
+	rows := newStatement()
+	rows.add("version = " + rows.param("String", list[0].Version))
+	var r baseline.Row
+	err = s.each(ctx, "load baseline", "SELECT kind, key, row FROM baselines FINAL"+rows.clause(), rows.params,
+		[]any{&r.Kind, &r.Key, &r.JSON}, func() error { return b.Add(r) })
+	if err != nil {
+		return nil, err
+	}
+	return b.Model(), nil
+}

@@ -1,0 +1,145 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatewatch/gatewatch/baseline"
+)
+
+// rollup is where a history is read from: a table that a materialised view fills, or, for a snapshot that leaves stored
+// events out, the events themselves grouped in the same way.
+type rollup struct {
+	table string // the rollup's name
+	same  string // the same rows from events, before conditions
+	group string
+	time  string // the column that holds the bucket
+	where string // which events the view takes
+}
+
+var (
+	endpointRollup = rollup{
+		table: "endpoint_minutes", time: "minute",
+		same: `SELECT service, method, route, toStartOfMinute(time) AS minute, count() AS requests,
+  countIf(status >= 400 AND status < 500) AS client_errors, countIf(status >= 500 AND status < 600) AS server_errors
+FROM events`,
+		group: "service, method, route, minute",
+	}
+	actorRollup = rollup{
+		table: "actor_hours", time: "hour",
+		same: `SELECT user, if(user = '', events.client_ip, toIPv6('::')) AS client_ip, toStartOfHour(time) AS hour,
+  count() AS requests
+FROM events`,
+		group: "user, client_ip, hour",
+		where: "(user != '' OR events.client_ip != toIPv6('::'))",
+	}
+	objectRollup = rollup{
+		table: "object_hours", time: "hour",
+		same: `SELECT service, method, route, user, if(user = '', events.client_ip, toIPv6('::')) AS client_ip,
+  toStartOfHour(time) AS hour, uniqState(object_ids) AS objects
+FROM events`,
+		group: "service, method, route, user, client_ip, hour",
+		where: "notEmpty(object_ids) AND status >= 200 AND status < 300 AND (user != '' OR events.client_ip != toIPv6('::') AND NOT is_bot)",
+	}
+)
+
+// source is the FROM of a history: the rollup over the snapshot's window.
+func (r rollup) source(st *statement, s baseline.Snapshot, fromEvents bool) string {
+	from, until := s.From(), s.Until.Truncate(time.Hour)
+	if !fromEvents {
+		return fmt.Sprintf("%s WHERE %s >= %s AND %s < %s", r.table,
+			r.time, st.param("DateTime('UTC')", seconds(from)), r.time, st.param("DateTime('UTC')", seconds(until)))
+	}
+	where := []string{"time >= " + st.time(from), "time < " + st.time(until), "ingested_at <= " + st.time(s.Cut)}
+	if r.where != "" {
+		where = append(where, r.where)
+	}
+	return "(" + r.same + "\nWHERE " + strings.Join(where, " AND ") + "\nGROUP BY " + r.group + ")"
+}
+
+func seconds(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
+
+// endpointHistorySQL reads the hourly series of every endpoint, or of every service as a whole.
+func endpointHistorySQL(s baseline.Snapshot, whole, fromEvents bool) (string, map[string]string) {
+	st := newStatement()
+	names, group := "service, method, route", "service, method, route"
+	if whole {
+		names, group = "service, '' AS method, '' AS route", "service"
+	}
+	sql := `SELECT service, method, route,
+  arrayMap(h -> h.1, series), arrayMap(h -> h.2, series), arrayMap(h -> h.3, series), arrayMap(h -> h.4, series),
+  arrayMap(h -> h.5, series), arrayMap(h -> h.6, series)
+FROM
+(
+  SELECT ` + names + `, arraySort(groupArray((hour, requests, client, server, peak, trough))) AS series
+  FROM
+  (
+    SELECT ` + group + `, toUInt32(intDiv(slot, 12)) AS hour,
+      toUInt32(sum(n)) AS requests, toUInt32(sum(c)) AS client, toUInt32(sum(e)) AS server,
+      toUInt32(max(n)) AS peak, toUInt32(if(count() = 12, min(n), 0)) AS trough
+    FROM
+    (
+      SELECT ` + group + `, intDiv(toUnixTimestamp(minute), 300) AS slot,
+        sum(requests) AS n, sum(client_errors) AS c, sum(server_errors) AS e
+      FROM ` + endpointRollup.source(st, s, fromEvents) + `
+      GROUP BY ` + group + `, slot
+    )
+    GROUP BY ` + group + `, hour
+  )
+  GROUP BY ` + group + `
+)
+ORDER BY service, route, method`
+	return sql, st.params
+}
+
+// actorHistorySQL reads the hourly requests of every user and client.
+func actorHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
+	st := newStatement()
+	sql := `SELECT user, client_ip, arrayMap(h -> h.1, series), arrayMap(h -> h.2, series)
+FROM
+(
+  SELECT user, client_ip, arraySort(groupArray((h, n))) AS series
+  FROM
+  (
+    SELECT user, client_ip, toUInt32(intDiv(toUnixTimestamp(hour), 3600)) AS h, toUInt32(sum(requests)) AS n
+    FROM ` + actorRollup.source(st, s, fromEvents) + `
+    GROUP BY user, client_ip, h
+  )
+  GROUP BY user, client_ip
+)`
+	return sql, st.params
+}
+
+// objectHistorySQL reads the hourly distinct objects of every reader of every endpoint.
+func objectHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
+	st := newStatement()
+	sql := `SELECT service, method, route, user, client_ip, arrayMap(h -> h.1, series), arrayMap(h -> h.2, series)
+FROM
+(
+  SELECT service, method, route, user, client_ip, arraySort(groupArray((h, n))) AS series
+  FROM
+  (
+    SELECT service, method, route, user, client_ip, toUInt32(intDiv(toUnixTimestamp(hour), 3600)) AS h,
+      toUInt32(uniqMerge(objects)) AS n
+    FROM ` + objectRollup.source(st, s, fromEvents) + `
+    GROUP BY service, method, route, user, client_ip, h
+  )
+  GROUP BY service, method, route, user, client_ip
+)`
+	return sql, st.params
+}
+
+// laterEvents reports whether events are stored that the snapshot must leave out although they lie in its window.
+// The rollups hold them already, so that the history is then read from the events.
+func (s *Store) laterEvents(ctx context.Context, snap baseline.Snapshot) (bool, error) {
+	st := newStatement()
+	sql := "SELECT toUInt8(count() > 0) FROM (SELECT 1 FROM events WHERE ingested_at > " + st.time(snap.Cut) +
+		" AND time >= " + st.time(snap.From()) + " AND time < " + st.time(snap.Until.Truncate(time.Hour)) + " LIMIT 1)"
+	var some uint8
+	if err := s.conn.QueryRow(ctx, sql, arguments(st.params)...).Scan(&some); err != nil {
+		return false, wrap("look for events after the snapshot's cut", err)
+	}
+	return some == 1, nil
+}
