@@ -29,6 +29,12 @@ func ParseSchedule(expression, zone string) (Schedule, error) {
 	return Schedule{spec: spec, text: expression + " " + zone}, nil
 }
 
+// ScheduleOf is the schedule that c sets, by default or by its own words.
+func ScheduleOf(c Config) (Schedule, error) {
+	c = c.withDefaults()
+	return ParseSchedule(c.Schedule, c.TimeZone)
+}
+
 // Next returns the first moment after t at which the schedule is due, in UTC; zero when there is none.
 func (s Schedule) Next(t time.Time) time.Time {
 	next := s.spec.Next(t)
