@@ -1,6 +1,9 @@
 package route
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Other is the route of everything that no template describes: unproven paths, garbage, attacks that hit nothing.
 const Other = "{other}"
@@ -139,3 +142,9 @@ func Shape(path string) (string, []string) {
 	}
 	return b.String(), ids
 }
+
+// Alone answers with Shape: for requests that are looked at one by one.
+type Alone struct{}
+
+// Template returns what Shape returns, whoever asks and whatever the answer was.
+func (Alone) Template(_, _, path string, _ int, _ time.Time) (string, []string) { return Shape(path) }
