@@ -41,6 +41,8 @@ func (c *clock) parse(v string, u unit) (time.Time, error) {
 		return epoch(v, u)
 	case unitNone, unitAuto:
 		return c.parseAny(v)
+	case unitApache:
+		return c.parseApache(v)
 	}
 	if n := int(u) - int(unitLayout); n >= 0 && n < len(c.layouts) {
 		t, err := time.ParseInLocation(c.layouts[n], v, c.location())
@@ -132,6 +134,26 @@ func (c *clock) parseISO(v string) (time.Time, error) {
 	}
 	c.isoTime, c.isoOK = t, true
 	return t.Add(time.Duration(nanos)), nil
+}
+
+// parseApache reads Apache's error log time, Mon Mar 10 13:55:36.120456 2025.
+func (c *clock) parseApache(v string) (time.Time, error) {
+	year := strings.LastIndexByte(v, ' ')
+	if len(v) < 24 || year < 19 {
+		return time.Time{}, errTime
+	}
+	y, ok1 := digits4(v[year+1:])
+	day, ok2 := digits2(v[8:])
+	hms, ok3 := clockSeconds(v[11:19])
+	month := monthOf(v[4:7])
+	if !ok1 || !ok2 || !ok3 || !validDate(y, month, day) {
+		return time.Time{}, errTime
+	}
+	nanos := 0
+	if v[19] == '.' {
+		nanos, _ = fraction(v[20:year])
+	}
+	return c.at(y, month, day, hms, nanos, "")
 }
 
 // at builds the time of a date, the second of its day and a zone: Z, UTC, GMT, +hh, +hhmm, +hh:mm or none.

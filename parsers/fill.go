@@ -108,12 +108,6 @@ func (r *record) fillWhat(ev *event.Event) {
 	if v, ok := r.get(slotProtocol); ok {
 		ev.Protocol = protocolName(v)
 	}
-	if ev.Path != "" && ev.RequestLine != "" && ev.Method != "" {
-		return
-	}
-	if ev.Path != "" {
-		ev.RequestLine = ""
-	}
 }
 
 func (r *record) fillWho(ev *event.Event) {
@@ -173,7 +167,9 @@ func (r *record) fillNumbers(ev *event.Event) error {
 	if v, ok := r.get(slotDuration); ok {
 		ms, ok := parseMillis(v, r.unit[slotDuration])
 		if !ok {
-			return bad("the duration is not a number")
+			if ms, ok = sumMillis(v, r.unit[slotDuration]); !ok {
+				return bad("the duration is not a number")
+			}
 		}
 		if ms >= 0 {
 			ev.DurationMS = ms

@@ -17,8 +17,9 @@ type jsonSpec struct {
 	pairs   map[string][2]string // lists of objects that are a key and a value each, and the names of these members
 	single  []string             // lists of records: a line may hold one
 	oneOf   []string             // paths one of which a line of this format has
-	// finish corrects what the table cannot say; nil for most.
-	finish func(*record, *event.Event) error
+	// prepare adds to the raw values, finish corrects the event, where the table cannot say it; nil for most.
+	prepare func(*record) error
+	finish  func(*record, *event.Event) error
 }
 
 // markOneOf is the mark that any path of oneOf sets.
@@ -26,12 +27,12 @@ const markOneOf = 1 << 31
 
 // jsonParser reads lines of one JSON format.
 type jsonParser struct {
-	name   string
-	root   *jsonNode
-	need   uint32
-	finish func(*record, *event.Event) error
-	rec    record
-	scan   jsonScanner
+	name string
+	root *jsonNode
+	need uint32
+	spec *jsonSpec
+	rec  record
+	scan jsonScanner
 }
 
 // tree builds the nodes of a format.
@@ -106,7 +107,7 @@ func (n *jsonNode) at(path string, fold bool) *jsonNode {
 }
 
 func (s *jsonSpec) parser(o Options) *jsonParser {
-	p := &jsonParser{name: s.name, finish: s.finish}
+	p := &jsonParser{name: s.name, spec: s}
 	p.root, p.need = s.tree(o)
 	p.rec.clock = clock{loc: o.Location, year: o.Year}
 	return p
@@ -124,7 +125,12 @@ func (p *jsonParser) Parse(line string, ev *event.Event) error {
 	if p.scan.marks&p.need != p.need {
 		return &fieldError{what: "JSON, but without the keys of " + p.name, at: 1}
 	}
-	const request = 1<<slotRequest | 1<<slotMethod | 1<<slotTarget | 1<<slotURL | 1<<slotPath | 1<<slotStatus
+	if p.spec.prepare != nil {
+		if err := p.spec.prepare(&p.rec); err != nil {
+			return err
+		}
+	}
+	const request = 1<<slotMessage | 1<<slotRequest | 1<<slotMethod | 1<<slotTarget | 1<<slotURL | 1<<slotPath | 1<<slotStatus
 	if p.rec.has&request == 0 {
 		if p.rec.has&(1<<slotTime|1<<slotClock) == 0 {
 			return &fieldError{what: "JSON without a time and without a request", at: 1}
@@ -135,8 +141,8 @@ func (p *jsonParser) Parse(line string, ev *event.Event) error {
 	if err := p.rec.fill(ev); err != nil {
 		return err
 	}
-	if p.finish != nil {
-		return p.finish(&p.rec, ev)
+	if p.spec.finish != nil {
+		return p.spec.finish(&p.rec, ev)
 	}
 	return nil
 }

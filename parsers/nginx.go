@@ -67,6 +67,33 @@ var nginxVars = map[string]column{
 // compileNginx compiles the string of nginx's log_format directive: text with $variables or ${variables}.
 // Definition: nginx.org/en/docs/http/ngx_http_log_module.html#log_format.
 func compileNginx(name, format string) (pattern, error) {
+	return compileVars(name, format, nginxVars)
+}
+
+// compileText compiles a format of our own table: nginx's syntax, with the names of fieldColumns and a few more beside
+// nginx's.
+func compileText(name, format string) (pattern, error) {
+	return compileVars(name, format, textVars)
+}
+
+// textVars are the variables of compileText.
+var textVars = func() map[string]column {
+	all := map[string]column{
+		"user_basic":     {slotUser, unitBasic, 1},
+		"time_clf":       {slotTime, unitCLF, 1},
+		"duration_go":    {slotDuration, unitGo, 1},
+		"agent_escaped":  {slotAgent, unitPercent, 1},
+		"duration_parts": {slotDuration, unitSec, 1},
+	}
+	for _, m := range []map[string]column{nginxVars, fieldColumns} {
+		for k, c := range m {
+			all[k] = c
+		}
+	}
+	return all
+}()
+
+func compileVars(name, format string, vars map[string]column) (pattern, error) {
 	b := builder{p: pattern{name: name, escapes: true}}
 	s := strings.ReplaceAll(format, "$uri$is_args$args", "${"+pathAndQuery+"}")
 	for s != "" {
@@ -80,7 +107,7 @@ func compileNginx(name, format string) (pattern, error) {
 		if err != nil {
 			return pattern{}, fmt.Errorf("character %d: %w", len(format)-len(s)+i+1, err)
 		}
-		if err := b.field(name, nginxColumn(name)); err != nil {
+		if err := b.field(name, nginxColumn(name, vars)); err != nil {
 			return pattern{}, fmt.Errorf("character %d: %w", len(format)-len(s)+i+1, err)
 		}
 		s = rest
@@ -91,11 +118,11 @@ func compileNginx(name, format string) (pattern, error) {
 // pathAndQuery stands for $uri$is_args$args, which nothing separates.
 const pathAndQuery = "uri$is_args$args"
 
-func nginxColumn(name string) column {
+func nginxColumn(name string, vars map[string]column) column {
 	if name == pathAndQuery {
 		return column{slotTarget, 0, 1}
 	}
-	return nginxVars[name]
+	return vars[name]
 }
 
 // nginxVar cuts a variable's name off the start of s.

@@ -138,21 +138,22 @@ func goMillis(v string) (float64, bool) {
 	return float64(d) / float64(time.Millisecond), true
 }
 
-// sumMillis adds several upstream values: nginx separates servers by commas and internal redirects by " : ".
+// sumMillis adds several values: nginx separates servers by commas and internal redirects by " : ", HAProxy timers by
+// slashes, AWS by blanks. Negative ones are absent.
 func sumMillis(v string, u unit) (ms float64, ok bool) {
-	if strings.IndexByte(v, ',') < 0 && strings.IndexByte(v, ':') < 0 {
+	const separators = ",: /"
+	if !strings.ContainsAny(v, separators) {
 		ms, ok = parseMillis(v, u)
 		return ms, ok && ms >= 0
 	}
 	some := false
 	for v != "" {
 		part := v
-		if i := strings.IndexAny(v, ",:"); i >= 0 {
+		if i := strings.IndexAny(v, separators); i >= 0 {
 			part, v = v[:i], v[i+1:]
 		} else {
 			v = ""
 		}
-		part = strings.TrimSpace(part)
 		if part == "" || part == "-" {
 			continue
 		}
@@ -165,5 +166,5 @@ func sumMillis(v string, u unit) (ms float64, ok bool) {
 			some = true
 		}
 	}
-	return ms, some
+	return scale(ms, 1), some
 }

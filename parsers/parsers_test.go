@@ -45,5 +45,8 @@ func TestSamplesParse(t *testing.T) {
 		}
 		r, err := Recognize(f.Samples)
 		t.Log(r.Format, r.Confidence, err)
+		if r.Format != f.Name {
+			t.Error(f.Name, r.Scores[:3])
+		}
 	}
 }

@@ -23,6 +23,7 @@ type step struct {
 	keep   bool   // the literal belongs to the next field ($host$request_uri)
 	list   bool   // several values separated by ", " and " : "
 	blanks bool   // the value may hold blanks
+	check  bool   // the literal alone does not keep blanks out
 	wire   bool   // to be kept in event.Wire.Fields
 }
 
@@ -111,6 +112,9 @@ func (p *patternParser) scan(line string, r *record) (rest string, err error) {
 				return "", p.miss(fmt.Sprintf("%q after %s", st.until, st.name), len(line)-len(rest))
 			}
 			v = rest[:end]
+			if st.check && strings.IndexByte(v, ' ') >= 0 {
+				return "", p.miss("one word for "+st.name, len(line)-len(rest))
+			}
 			if !st.keep {
 				end += len(st.until)
 			}
@@ -214,6 +218,7 @@ func (b *builder) field(name string, c column) error {
 		}
 		prev.until = lit
 		prev.quoted = prev.quoted && lit[0] == '"'
+		prev.check = !prev.blanks && lit != " "
 	}
 	st := step{column: c, name: name}
 	st.quoted = strings.HasSuffix(lit, `"`) && !strings.HasSuffix(lit, `\"`)

@@ -11,7 +11,7 @@ import (
 // Score is how well one format reads a sample of lines.
 type Score struct {
 	Format string  `json:"format"`
-	Match  float64 `json:"match"`  // 0..1: the share of lines read; a line read only loosely counts 0.6
+	Match  float64 `json:"match"`  // 0..1: the share of lines read; a line read only loosely counts 0.6, by a general format 0.8
 	Fields int     `json:"fields"` // different event fields found
 	Reason string  `json:"reason"` // for people
 }
@@ -19,7 +19,7 @@ type Score struct {
 // Recognition is the outcome of looking at a sample of lines.
 type Recognition struct {
 	Format     string   `json:"format"`
-	Confidence float64  `json:"confidence"` // 0..1: the winner's Match, less when the format is a general one
+	Confidence float64  `json:"confidence"` // 0..1: the winner's Match
 	Scores     []Score  `json:"scores"`     // every format, best first
 	Fields     []string `json:"fields"`     // the event fields that the sample carries, under the winner
 }
@@ -104,9 +104,6 @@ func (c *candidates) recognize(lines []string) (Recognition, error) {
 	}
 	r.Format = c.formats[best.index].Name
 	r.Confidence = r.Scores[0].Match
-	if c.formats[best.index].general {
-		r.Confidence *= 0.8
-	}
 	r.Fields = inOrder(best.fields)
 	return r, nil
 }
@@ -143,6 +140,9 @@ func (c *candidates) try(i int, lines []string) trial {
 			seen(&ev, t.fields)
 			t.filled += len(t.fields) - before
 		}
+	}
+	if c.formats[i].general {
+		t.points *= 0.8
 	}
 	// Lines that a format knows but that carry no request speak for it, a little.
 	t.points += 0.01 * float64(t.skipped)

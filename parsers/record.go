@@ -39,6 +39,7 @@ const (
 	slotAuth           // the Authorization header
 	slotCookie         // the Cookie header
 	slotAPIKey         // an API key or the name of a consumer's key
+	slotMessage        // free text that a format takes apart itself
 	slotCount
 )
 
@@ -57,6 +58,7 @@ const (
 	unitBasic        // for users: from HTTP authentication
 	unitPercent      // percent-encoded twice or with blanks as %20, as CloudFront and IIS (+) write header values
 	unitPlus         // blanks written as plus signs (IIS)
+	unitApache       // Mon Mar 10 13:55:36.120456 2025
 	unitLayout       // unitLayout+n: time in the record's layout n
 )
 

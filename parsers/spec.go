@@ -15,6 +15,7 @@ type Spec struct {
 	Name   string            `yaml:"name,omitempty"`   // a format's name or alias, or "auto"
 	Nginx  string            `yaml:"nginx,omitempty"`  // the string of nginx's log_format
 	Apache string            `yaml:"apache,omitempty"` // the string of Apache's LogFormat
+	Envoy  string            `yaml:"envoy,omitempty"`  // a format string of Envoy's
 	Regexp string            `yaml:"regexp,omitempty"` // RE2 syntax with groups named like event fields: (?P<client_ip>\S+)
 	JSON   map[string]string `yaml:"json,omitempty"`   // event field to dotted path: client_ip: request.remote
 }
@@ -30,6 +31,8 @@ func ParseSpec(s string) Spec {
 		return Spec{Regexp: s}
 	case strings.Contains(s, "$"):
 		return Spec{Nginx: s}
+	case strings.Contains(s, "%START_TIME"):
+		return Spec{Envoy: s}
 	case strings.Contains(s, "%"):
 		return Spec{Apache: s}
 	}
@@ -44,13 +47,13 @@ func (s *Spec) UnmarshalYAML(node *yaml.Node) error {
 		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("line %d: a format is a name or a mapping with one of name, nginx, apache, regexp, json", node.Line)
+		return fmt.Errorf("line %d: a format is a name or a mapping with one of name, nginx, apache, envoy, regexp, json", node.Line)
 	}
 	for i := 0; i < len(node.Content); i += 2 {
 		switch key := node.Content[i]; key.Value {
-		case "name", "nginx", "apache", "regexp", "json":
+		case "name", "nginx", "apache", "envoy", "regexp", "json":
 		default:
-			return fmt.Errorf("line %d: format has no key %q: name, nginx, apache, regexp and json are known", key.Line, key.Value)
+			return fmt.Errorf("line %d: format has no key %q: name, nginx, apache, envoy, regexp and json are known", key.Line, key.Value)
 		}
 	}
 	type plain Spec
@@ -59,7 +62,7 @@ func (s *Spec) UnmarshalYAML(node *yaml.Node) error {
 
 // MarshalYAML writes a name as a plain string.
 func (s Spec) MarshalYAML() (any, error) {
-	if s.Nginx == "" && s.Apache == "" && s.Regexp == "" && len(s.JSON) == 0 {
+	if s.Nginx == "" && s.Apache == "" && s.Envoy == "" && s.Regexp == "" && len(s.JSON) == 0 {
 		return s.String(), nil
 	}
 	type plain Spec
@@ -73,6 +76,8 @@ func (s Spec) String() string {
 		return "nginx pattern"
 	case s.Apache != "":
 		return "apache pattern"
+	case s.Envoy != "":
+		return "envoy pattern"
 	case s.Regexp != "":
 		return "regexp"
 	case len(s.JSON) > 0:
@@ -92,27 +97,21 @@ func (s Spec) Validate() error {
 // New makes the parser of a spec.
 func New(s Spec, o Options) (Parser, error) {
 	set := 0
-	for _, is := range []bool{s.Name != "", s.Nginx != "", s.Apache != "", s.Regexp != "", len(s.JSON) > 0} {
+	for _, is := range []bool{s.Name != "", s.Nginx != "", s.Apache != "", s.Envoy != "", s.Regexp != "", len(s.JSON) > 0} {
 		if is {
 			set++
 		}
 	}
 	if set > 1 {
-		return nil, fmt.Errorf("format: only one of name, nginx, apache, regexp and json may be given")
+		return nil, fmt.Errorf("format: only one of name, nginx, apache, envoy, regexp and json may be given")
 	}
 	switch {
 	case s.Nginx != "":
-		p, err := compileNginx("nginx", s.Nginx)
-		if err != nil {
-			return nil, fmt.Errorf("format: nginx: %w", err)
-		}
-		return p.parser(o), nil
+		return compiled("nginx", s.Nginx, compileNginx, o)
 	case s.Apache != "":
-		p, err := compileApache("apache", s.Apache)
-		if err != nil {
-			return nil, fmt.Errorf("format: apache: %w", err)
-		}
-		return p.parser(o), nil
+		return compiled("apache", s.Apache, compileApache, o)
+	case s.Envoy != "":
+		return compiled("envoy", s.Envoy, compileEnvoy, o)
 	case s.Regexp != "":
 		return newRegexp(s.Regexp, o)
 	case len(s.JSON) > 0:
@@ -125,6 +124,15 @@ func New(s Spec, o Options) (Parser, error) {
 		return nil, fmt.Errorf("format: %q is not known; known are auto, %s", s.Name, strings.Join(names(), ", "))
 	}
 	return f.New(o)
+}
+
+// compiled makes the parser of a format string.
+func compiled(name, format string, compile func(name, format string) (pattern, error), o Options) (Parser, error) {
+	p, err := compile(name, format)
+	if err != nil {
+		return nil, fmt.Errorf("format: %s: %w", name, err)
+	}
+	return p.parser(o), nil
 }
 
 // fieldColumns are the names that a regular expression's groups and a JSON mapping's keys may have: those of the event

@@ -1,0 +1,48 @@
+package parsers
+
+import "github.com/gatewatch/gatewatch/event"
+
+// caddy is the structured access log of Caddy 2.
+func caddy() Format {
+	return jsonFormat(Format{
+		Name: "caddy", Title: "Caddy JSON",
+		Definition: "caddyserver.com/docs/logging#structured-logs and caddyserver.com/docs/caddyfile/directives/log",
+		Samples: []string{
+			`{"level":"info","ts":1741614936.1234567,"logger":"http.log.access.log0","msg":"handled request","request":{"remote_ip":"10.0.0.2","remote_port":"44790","client_ip":"203.0.113.9","proto":"HTTP/2.0","method":"GET","host":"shop.example.com:8443","uri":"/cart?item=7","headers":{"X-Forwarded-For":["203.0.113.9, 10.0.0.1"],"User-Agent":["Mozilla/5.0"],"Referer":["https://shop.example.com/"],"Cookie":["REDACTED"]},"tls":{"resumed":false,"version":772,"cipher_suite":4865,"proto":"h2","server_name":"shop.example.com"}},"bytes_read":12,"user_id":"anna","duration":0.034056,"size":512,"status":200,"resp_headers":{"Server":["Caddy"]}}`,
+			`{"level":"error","ts":"2025-03-10T13:55:37.500Z","logger":"http.log.access","msg":"handled request","request":{"remote_addr":"198.51.100.4:46944","proto":"HTTP/1.1","method":"GET","host":"shop.example.com","uri":"/private","headers":{"User-Agent":["curl/8.5.0"]}},"duration":"1.2ms","size":0,"status":401}`,
+			`{"level":"debug","ts":1741614938.05,"logger":"http.handlers.reverse_proxy","msg":"selected upstream","dial":"app:8080","total_upstreams":1}`,
+		},
+	}, jsonSpec{
+		marks:  []string{"logger", "ts"},
+		foldAt: []string{"request.headers"},
+		columns: map[string]column{
+			"ts": {slotTime, unitAuto, 1}, "logger": {}, "request.remote_ip": {slotPeer, 0, 2}, "request.remote_addr": {slotPeer, 0, 1},
+			"request.client_ip": {slotClient, 0, 1}, "request.proto": {slotProtocol, 0, 1}, "request.method": {slotMethod, 0, 1},
+			"request.host": {slotHost, 0, 1}, "request.uri": {slotTarget, 0, 1}, "request.tls.version": {slotTLS, 0, 1},
+			"request.tls.server_name": {}, "request.headers.X-Forwarded-For": {slotForward, 0, 1},
+			"request.headers.User-Agent": {slotAgent, 0, 1}, "request.headers.Referer": {slotReferer, 0, 1},
+			"request.headers.Authorization": {slotAuth, 0, 1}, "request.headers.Cookie": {slotCookie, 0, 1},
+			"request.headers.X-Api-Key": {slotAPIKey, 0, 1}, "request.headers.X-Request-Id": {slotRequestID, 0, 1},
+			"bytes_read": {slotBytesIn, 0, 1}, "user_id": {slotUser, unitBasic, 1}, "duration": {slotDuration, unitSec, 1},
+			"size": {slotBytesOut, 0, 1}, "status": {slotStatus, 0, 1}, "uuid": {slotRequestID, 0, 0},
+		},
+		finish: caddyFinish,
+	})
+}
+
+// caddyFinish tells the scheme by the TLS section and drops what Caddy has redacted.
+func caddyFinish(_ *record, ev *event.Event) error {
+	if ev.Scheme == "" {
+		ev.Scheme = "http"
+		if ev.TLSVersion != "" {
+			ev.Scheme = "https"
+		}
+	}
+	if ev.Wire.Cookie == "REDACTED" {
+		ev.Wire.Cookie = ""
+	}
+	if ev.Wire.Authorization == "REDACTED" {
+		ev.Wire.Authorization = ""
+	}
+	return nil
+}

@@ -1,0 +1,330 @@
+package parsers
+
+import (
+	"strings"
+)
+
+// Error logs tell of requests that went wrong, often the same ones as the access log beside them. A line that names
+// its client is an event with what is known; a line about the server itself carries no request.
+
+// nginxError reads nginx's error log.
+func nginxError() Format {
+	return scanFormat(Format{
+		Name: "nginx_error", Title: "nginx error log", Family: familyCLF,
+		Definition: "nginx source, ngx_http_log_error (src/http/ngx_http_request.c); nginx.org/en/docs/ngx_core_module.html#error_log",
+		Samples: []string{
+			`2025/03/10 13:55:36 [error] 31#31: *7 open() "/usr/share/nginx/html/admin.php" failed (2: No such file or directory), client: 203.0.113.9, server: shop.example.com, request: "GET /admin.php?x=1 HTTP/1.1", host: "shop.example.com", referrer: "https://shop.example.com/"`,
+			`2025/03/10 13:55:37 [error] 31#31: *8 limiting requests, excess: 5.428 by zone "api", client: 2001:db8::7, server: , request: "POST /v1/login HTTP/2.0", host: "api.example.com:8443"`,
+			`2025/03/10 13:55:38 [info] 31#31: *9 SSL_do_handshake() failed (SSL: error:0A00006C) while SSL handshaking, client: 198.51.100.4, server: 0.0.0.0:443`,
+			`2025/03/10 13:55:39 [notice] 1#1: signal process started`,
+			`2025/03/10 13:55:40 [error] 31#31: *10 open() "/srv/x, client: 192.0.2.99, server: s, request: "GET / HTTP/1.1", host: "x" failed (2: No such file or directory), client: 203.0.113.77, server: _, request: "GET /x,%20client:%20192.0.2.99 HTTP/1.1", upstream: "http://10.0.0.9:80/x", host: "shop.example.com"`,
+		},
+	}, scanParser{scan: scanNginxError},
+		slotTime, slotClient, slotRequest, slotHost, slotReferer, slotUpstream)
+}
+
+// scanNginxError reads: time [level] pid#tid: *connection message, client: …, server: …, request: "…", ….
+// Messages hold decoded paths and may imitate what follows, so the tail must fit to its end.
+func scanNginxError(line string, r *record) error {
+	if len(line) < 24 || line[4] != '/' || line[19] != ' ' || line[20] != '[' {
+		return bad("want a time and a [level]")
+	}
+	end := strings.IndexByte(line[20:], ']')
+	if end < 0 || strings.IndexByte(line[20:], '#') < 0 {
+		return &fieldError{what: "want a [level] and pid#tid", at: 20}
+	}
+	r.put(slotTime, unitNone, 1, line[:19])
+	const client = ", client: "
+	first := -1
+	for at := 20; ; {
+		i := strings.Index(line[at:], client)
+		if i < 0 {
+			break
+		}
+		at += i + len(client)
+		if first < 0 {
+			first = at
+		}
+		if nginxErrorTail(line[at:], r, true) {
+			return nil
+		}
+	}
+	if first < 0 || !nginxErrorTail(line[first:], r, false) {
+		return ErrNoRequest
+	}
+	return nil
+}
+
+// nginxErrorTail reads "ADDRESS, server: NAME, request: "…", …" and reports whether all of s fitted. Unless it must,
+// what does not fit is left.
+func nginxErrorTail(s string, r *record, whole bool) bool {
+	addr, s, _ := strings.Cut(s, ", ")
+	if _, ok := parseIP(addr); !ok {
+		return false
+	}
+	has, val := r.has, r.val
+	r.put(slotClient, unitNone, 1, addr)
+	for s != "" {
+		key, rest, ok := strings.Cut(s, ": ")
+		if !ok {
+			if strings.HasSuffix(s, ":") { // server: without a name, at the end
+				return true
+			}
+			break
+		}
+		var v string
+		if key == "server" {
+			v, rest, _ = strings.Cut(rest, ", ")
+			if strings.ContainsAny(v, `" `) {
+				break
+			}
+			if _, isIP := parseIP(v); !isIP {
+				r.put(slotHost, unitNone, 1, v)
+			}
+		} else if v, rest, ok = nginxErrorQuoted(key, rest); !ok {
+			break
+		}
+		switch key {
+		case "server", "subrequest":
+		case "request":
+			r.put(slotRequest, unitNone, 1, v)
+		case "upstream":
+			r.put(slotUpstream, unitNone, 1, v)
+		case "host":
+			r.put(slotHost, unitNone, 2, v)
+		case "referrer":
+			r.put(slotReferer, unitNone, 1, v)
+		default:
+			ok = false
+		}
+		if key != "server" && !ok {
+			break
+		}
+		s = rest
+	}
+	if s != "" && whole {
+		r.has, r.val = has, val
+		return false
+	}
+	return true
+}
+
+// nginxErrorQuoted cuts a value in quotes. The referrer comes last and may hold anything.
+func nginxErrorQuoted(key, s string) (v, rest string, ok bool) {
+	if len(s) < 2 || s[0] != '"' {
+		return "", "", false
+	}
+	if key == "referrer" {
+		return strings.TrimSuffix(s[1:], `"`), "", true
+	}
+	v, rest, ok = strings.Cut(s[1:], `"`)
+	if !ok {
+		return "", "", false
+	}
+	if rest == "" {
+		return v, "", true
+	}
+	rest, ok = strings.CutPrefix(rest, ", ")
+	return v, rest, ok
+}
+
+// apacheError reads Apache's error log, with what ModSecurity writes there.
+func apacheError() Format {
+	return scanFormat(Format{
+		Name: "apache_error", Title: "Apache error log", Family: familyCLF,
+		Definition: "httpd.apache.org/docs/2.4/mod/core.html#errorlogformat",
+		Samples: []string{
+			`[Mon Mar 10 13:55:36.120456 2025] [auth_basic:error] [pid 10:tid 140120579262208] [client 203.0.113.9:50229] AH01618: user anna not found: /private/`,
+			`[Mon Mar 10 13:55:37 2025] [error] [client 198.51.100.4] File does not exist: /var/www/html/phpmyadmin, referer: http://www.example.com/`,
+			`[Mon Mar 10 13:55:38.000001 2025] [security2:error] [pid 11] [client 2001:db8::7:40112] ModSecurity: Access denied with code 403 (phase 2). Matched "x" at ARGS. [id "930100"] [hostname "shop.example.com"] [uri "/etc/passwd"] [unique_id "Zx1"]`,
+			`[Mon Mar 10 13:55:39.000001 2025] [mpm_event:notice] [pid 1:tid 1] AH00489: Apache/2.4.62 (Debian) configured -- resuming normal operations`,
+		},
+	}, scanParser{scan: scanApacheError, escapes: true},
+		slotTime, slotClient, slotUser, slotPath, slotHost, slotReferer, slotRequestID)
+}
+
+func scanApacheError(line string, r *record) error {
+	if line[0] != '[' {
+		return bad("want [time]")
+	}
+	end := strings.IndexByte(line, ']')
+	if end < 20 || !strings.HasPrefix(line[end:], "] [") || end > 48 {
+		return bad("want [time] [module:level]")
+	}
+	if err := r.putApacheTime(line[1:end]); err != nil {
+		return err
+	}
+	const client = "[client "
+	at := strings.Index(line, client)
+	if at < 0 {
+		return ErrNoRequest
+	}
+	rest := line[at+len(client):]
+	addr, message, ok := strings.Cut(rest, "]")
+	if !ok {
+		return ErrNoRequest
+	}
+	r.put(slotClient, unitNone, 1, apacheAddress(addr))
+	message = strings.TrimPrefix(message, " ")
+	r.putModSecurity(message)
+	if user, path, ok := apacheUser(message); ok {
+		r.put(slotUser, unitBasic, 1, user)
+		r.put(slotPath, unitNone, 0, path)
+	}
+	if i := strings.LastIndex(message, ", referer: "); i >= 0 {
+		r.put(slotReferer, unitNone, 1, message[i+len(", referer: "):])
+	}
+	return nil
+}
+
+// apacheAddress cuts the port off; of an IPv6 address too, which Apache writes without brackets.
+func apacheAddress(addr string) string {
+	if i := strings.LastIndexByte(addr, ':'); i > 0 {
+		if _, ok := parseIP(addr[:i]); ok {
+			return addr[:i]
+		}
+	}
+	return addr
+}
+
+// apacheUser reads mod_auth_basic's and mod_auth_digest's complaints: AH01618: user NAME not found: PATH, and AH01617: user NAME:
+// authentication failure for "PATH": ….
+func apacheUser(message string) (user, path string, ok bool) {
+	i := strings.Index(message, ": user ")
+	if i < 0 || i > 12 {
+		return "", "", false
+	}
+	rest := message[i+len(": user "):]
+	if user, path, ok = strings.Cut(rest, " not found: "); ok {
+		path, _, _ = strings.Cut(path, ", referer: ")
+		return user, path, true
+	}
+	if user, path, ok = strings.Cut(rest, `: authentication failure for "`); ok {
+		path, _, ok = strings.Cut(path, `"`)
+	}
+	return user, path, ok
+}
+
+// putModSecurity reads the labels that ModSecurity and Coraza put behind a message. The last of a name counts: the
+// matched data before may imitate them.
+func (r *record) putModSecurity(message string) {
+	if !strings.Contains(message, "ModSecurity: ") && !strings.Contains(message, "Coraza: ") {
+		return
+	}
+	r.put(slotHost, unitNone, 1, label(message, `[hostname "`))
+	r.put(slotTarget, unitNone, 1, label(message, `[uri "`))
+	r.put(slotRequestID, unitNone, 1, label(message, `[unique_id "`))
+}
+
+// label returns the value of the last [name "value"].
+func label(s, open string) string {
+	i := strings.LastIndex(s, open)
+	if i < 0 {
+		return ""
+	}
+	v, _, _ := strings.Cut(s[i+len(open):], `"`)
+	return v
+}
+
+// putApacheTime reads "Mon Mar 10 13:55:36.120456 2025".
+func (r *record) putApacheTime(v string) error {
+	if len(v) < 24 || v[3] != ' ' || v[7] != ' ' || v[10] != ' ' || v[13] != ':' {
+		return bad("want [time]")
+	}
+	year := strings.LastIndexByte(v, ' ')
+	if year < 19 || monthOf(v[4:7]) == 0 {
+		return bad("want [time]")
+	}
+	r.put(slotTime, unitApache, 1, v)
+	return nil
+}
+
+// coraza reads what the Coraza firewall logs inside Caddy.
+func coraza() Format {
+	s := jsonSpec{
+		name: "caddy_coraza",
+		columns: map[string]column{
+			"ts": {slotTime, unitAuto, 1}, "msg": {slotMessage, 0, 1}, "logger": {},
+		},
+		marks: []string{"logger", "msg", "ts"},
+	}
+	s.prepare = func(r *record) error {
+		message, _ := r.get(slotMessage)
+		rest, ok := strings.CutPrefix(message, `[client "`)
+		if !ok {
+			return bad(`want [client "ADDRESS"]`)
+		}
+		addr, rest, _ := strings.Cut(rest, `"`)
+		r.put(slotClient, unitNone, 1, addr)
+		r.putModSecurity(rest)
+		return nil
+	}
+	return jsonFormat(Format{
+		Name: "caddy_coraza", Title: "Coraza firewall inside Caddy",
+		Definition: "github.com/corazawaf/coraza-caddy; messages as in github.com/corazawaf/coraza types.MatchedRule.ErrorLog",
+		Samples: []string{
+			`{"level":"error","ts":1741614936.12,"logger":"http.handlers.waf","msg":"[client \"203.0.113.9\"] Coraza: Access denied (phase 2). Inbound Anomaly Score Exceeded (Total Score: 5) [file \"/rules/949.conf\"] [line \"7\"] [id \"949110\"] [severity \"emergency\"] [hostname \"\"] [uri \"/login?next=/\"] [unique_id \"ZejqEsaPeNyWfRKL\"]\n"}`,
+		},
+	}, s)
+}
+
+// litespeedError reads LiteSpeed's error log.
+func litespeedError() Format {
+	return scanFormat(Format{
+		Name: "litespeed_error", Title: "LiteSpeed error log", Family: familyCLF,
+		Definition: "docs.litespeedtech.com/lsws/logs (error.log)",
+		Samples: []string{
+			`2025-03-10 13:55:36.774649 [NOTICE] [1226033] [203.0.113.9:45164:HTTP2-41#_AdminVHost] [STDERR] [WebAdmin Console] Failed Login Attempt - username:root ip:203.0.113.9 url:`,
+			`2025-03-10 13:55:37.353044 [INFO] [1226038] [198.51.100.4:61120-5#Example] User 'anna' failed to authenticate.`,
+			`2025-03-10 13:55:38.353044 [NOTICE] [1226038] [AutoRestarter] new child process with pid=1226040 is forked!`,
+		},
+	}, scanParser{scan: scanLitespeedError}, slotTime, slotClient, slotUser)
+}
+
+func scanLitespeedError(line string, r *record) error {
+	end := strings.Index(line, " [")
+	if end < 19 || end > 30 || line[4] != '-' {
+		return bad("want a time and a [LEVEL]")
+	}
+	r.put(slotTime, unitNone, 1, line[:end])
+	t := tokens{s: line, at: end}
+	level, _ := t.next()
+	if level == "" || level != strings.ToUpper(level) {
+		return &fieldError{what: "want a [LEVEL]", at: end}
+	}
+	for range 3 {
+		v, ok := t.next()
+		if !ok {
+			break
+		}
+		if addr, ok := litespeedAddress(v); ok {
+			r.put(slotClient, unitNone, 1, addr)
+			if rest, ok := strings.CutPrefix(strings.TrimLeft(line[t.at:], " "), "User '"); ok {
+				user, _, _ := strings.Cut(rest, "'")
+				r.put(slotUser, unitBasic, 1, user)
+			}
+			return nil
+		}
+	}
+	return ErrNoRequest
+}
+
+// litespeedAddress reads the client of a connection's label: 203.0.113.9:45164:HTTP2-41#vhost, [2001:db8::1]:443-2.
+func litespeedAddress(v string) (string, bool) {
+	addr := v
+	if i := strings.IndexByte(v, ':'); i > 0 && v[0] != '[' {
+		addr = v[:i]
+	} else if i := strings.IndexByte(v, ']'); i > 0 && v[0] == '[' {
+		addr = v[:i+1]
+	}
+	if _, ok := parseIP(addr); ok {
+		return addr, true
+	}
+	// IPv6 without brackets: the address ends before its port.
+	for i := len(v); i > 0; i = strings.LastIndexByte(v[:i], ':') {
+		if a, ok := parseIP(v[:i]); ok && a.Is6() {
+			return v[:i], true
+		}
+	}
+	return "", false
+}
