@@ -48,8 +48,11 @@ func (s *Server) execute(ctx context.Context, req *request, reader bool, out *re
 	default:
 		err = wholeOut(session, req, out)
 	}
-	if err != nil && ctx.Err() != nil {
+	if err != nil {
+		// A statement that failed can leave half of its output in the connection, for the next result to begin with.
 		session.spent = true
+	}
+	if err != nil && ctx.Err() != nil {
 		return newException(codeWasCancelled, "QUERY_WAS_CANCELLED", "Query was cancelled: %v", err)
 	}
 	return err
@@ -125,7 +128,6 @@ func insertData(ctx context.Context, session *session, sql, format string, param
 			readErr = ctx.Err()
 		}
 		if readErr != nil {
-			session.spent = true
 			in.Cancel()
 			return newException(codeBadArguments, "BAD_ARGUMENTS", "Cannot read the data: %v", readErr)
 		}
@@ -162,7 +164,6 @@ func streamOut(session *session, req *request, out *responder) error {
 		_, err = out.Write(piece.Bytes())
 		piece.Free()
 		if err != nil {
-			session.spent = true
 			return err
 		}
 	}

@@ -172,7 +172,10 @@ func writeLibrary(ctx context.Context, from io.Reader, target, work string, want
 		return err
 	}
 	sum := sha256.New()
-	_, err = io.Copy(io.MultiWriter(out, sum), &contextReader{ctx, from})
+	n, err := io.Copy(io.MultiWriter(out, sum), &contextReader{ctx, from})
+	if err == nil && n > want.size {
+		err = fmt.Errorf("the library is longer than the %d bytes expected", want.size)
+	}
 	if err == nil {
 		err = out.Sync()
 	}

@@ -74,6 +74,7 @@ func formatClause(sql string) string {
 		switch {
 		case t.kind == symbol && t.text == "(":
 			depth++
+			found = false // the function format()
 		case t.kind == symbol && t.text == ")":
 			depth--
 		case found && t.kind == word:
