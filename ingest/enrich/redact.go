@@ -166,7 +166,7 @@ func (r *redactor) value(s string, b *bounds, name, sign, width, level int) int 
 	if end == from || strings.HasPrefix(s[from:end], Marker) {
 		return 0
 	}
-	if kind == maybeSecret && !looksLikeKey(s[from:end]) || kind == secretInLogin && !inLogin(s) {
+	if (kind == maybeSecret || kind == secretHeader && s[sign] != ':') && !looksLikeKey(s[from:end]) || kind == secretInLogin && !inLogin(s) {
 		return 0
 	}
 	return end

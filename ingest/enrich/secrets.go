@@ -12,7 +12,7 @@ const (
 	secret                // always replaced
 	maybeSecret           // a secret by this name has no syntax in it; what has is left visible, it may be an attack
 	secretInLogin         // an authorization code, when it comes with a state
-	secretHeader          // a header of a raw line: all of its value
+	secretHeader          // a header: all of its value in a raw line, as maybeSecret when it is a parameter
 )
 
 // secretNames tells secret parameters by name, letters and digits only, in lower case.
@@ -73,11 +73,22 @@ func (n *secretNames) kind(name string) secrecy {
 		}
 	}
 	// user[pass], data.key: the last part decides, too.
-	if i := strings.LastIndexAny(strings.TrimRight(name, "]"), "[."); i > 0 {
-		low = fold(buf[:0], name[i+1:])
+	if i := lastPart(name); i > 0 {
+		low = fold(buf[:0], name[i:])
 		return n.exact[string(low)]
 	}
 	return notSecret
+}
+
+// lastPart is where the last part of a name of several begins, 0 when it has only one.
+func lastPart(name string) int {
+	at := strings.LastIndexAny(strings.TrimRight(name, "]"), "[.") + 1
+	for i := at; i+3 < len(name); i++ {
+		if name[i] == '%' && name[i+1] == '5' && name[i+2]|0x20 == 'b' {
+			at = i + 3
+		}
+	}
+	return at
 }
 
 // fold appends the letters and digits of name to b, decoded once and in lower case, as far as b has room.
