@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"time"
 
@@ -62,16 +63,16 @@ var columns = []column{
 	},
 	lc("source", kindNone, func(e *event.Event) *string { return &e.Source }),
 	{
-		"generation", typeUint64, kindNone, numbers(func(e *event.Event) uint64 { return e.Generation }),
+		"generation", typeUint64, kindNone, uint64s(func(e *event.Event) uint64 { return e.Generation }),
 		func(r *row) any { return &r.ev.Generation },
 	},
 	{
-		"position", typeUint64, kindNone, numbers(func(e *event.Event) uint64 { return e.Position }),
+		"position", typeUint64, kindNone, uint64s(func(e *event.Event) uint64 { return e.Position }),
 		func(r *row) any { return &r.ev.Position },
 	},
 	lc("service", kindString, func(e *event.Event) *string { return &e.Service }),
 	lc("format", kindString, func(e *event.Event) *string { return &e.Format }),
-	{"client_ip", typeIPv6, kindIP, addresses, func(r *row) any { return &r.client }},
+	{"client_ip", typeIPv6, kindIP, fixed(address), func(r *row) any { return &r.client }},
 	text("user", func(e *event.Event) *string { return &e.User }),
 	text("session", func(e *event.Event) *string { return &e.Session }),
 	lc("auth_scheme", kindString, func(e *event.Event) *string { return &e.AuthScheme }),
@@ -84,19 +85,21 @@ var columns = []column{
 	text("request_line", func(e *event.Event) *string { return &e.RequestLine }),
 	lc("route", kindString, func(e *event.Event) *string { return &e.Route }),
 	{
-		"object_ids", typeStrings, kindArray, lists(func(e *event.Event) []string { return e.ObjectIDs }),
+		"object_ids", typeStrings, kindArray, textLists(func(e *event.Event) []string { return e.ObjectIDs }),
 		func(r *row) any { return &r.ev.ObjectIDs },
 	},
 	{
-		"status", typeUint16, kindZero, numbers(func(e *event.Event) uint16 { return uint16(e.Status) }),
+		"status", typeUint16, kindZero, fixed(func(b []byte, e *event.Event) []byte {
+			return binary.LittleEndian.AppendUint16(b, uint16(e.Status))
+		}),
 		func(r *row) any { return &r.status },
 	},
 	{
-		"bytes_in", typeInt64, kindNumber, numbers(func(e *event.Event) int64 { return e.BytesIn }),
+		"bytes_in", typeInt64, kindNumber, uint64s(func(e *event.Event) uint64 { return uint64(e.BytesIn) }),
 		func(r *row) any { return &r.ev.BytesIn },
 	},
 	{
-		"bytes_out", typeInt64, kindNumber, numbers(func(e *event.Event) int64 { return e.BytesOut }),
+		"bytes_out", typeInt64, kindNumber, uint64s(func(e *event.Event) uint64 { return uint64(e.BytesOut) }),
 		func(r *row) any { return &r.ev.BytesOut },
 	},
 	float("duration_ms", kindNumber, func(e *event.Event) *float64 { return &e.DurationMS }),
@@ -105,7 +108,7 @@ var columns = []column{
 	lc("user_agent", kindString, func(e *event.Event) *string { return &e.UserAgent }),
 	lc("ua_family", kindString, func(e *event.Event) *string { return &e.UAFamily }),
 	{
-		"is_bot", typeBoolName, kindBool, numbers(func(e *event.Event) bool { return e.IsBot }),
+		"is_bot", typeBoolName, kindBool, fixed(bot),
 		func(r *row) any { return &r.ev.IsBot },
 	},
 	lc("tls_version", kindString, func(e *event.Event) *string { return &e.TLSVersion }),
@@ -116,12 +119,14 @@ var columns = []column{
 	float("lat", kindPlain, func(e *event.Event) *float64 { return &e.Lat }),
 	float("lon", kindPlain, func(e *event.Event) *float64 { return &e.Lon }),
 	{
-		"asn", typeUint32, kindZero, numbers(func(e *event.Event) uint32 { return e.ASN }),
+		"asn", typeUint32, kindZero, fixed(func(b []byte, e *event.Event) []byte {
+			return binary.LittleEndian.AppendUint32(b, e.ASN)
+		}),
 		func(r *row) any { return &r.ev.ASN },
 	},
 	lc("as_org", kindString, func(e *event.Event) *string { return &e.ASOrg }),
 	{
-		"signatures", typeLCs, kindArray, lists(func(e *event.Event) []string { return e.Signatures }),
+		"signatures", typeLCs, kindArray, wordLists(func(e *event.Event) []string { return e.Signatures }),
 		func(r *row) any { return &r.ev.Signatures },
 	},
 	float("attack_score", kindPlain, func(e *event.Event) *float64 { return &e.AttackScore }),
@@ -141,8 +146,7 @@ func text(name string, at func(*event.Event) *string) column {
 
 func float(name string, k kind, at func(*event.Event) *float64) column {
 	return column{
-		name, typeFloat64, k, numbers(func(e *event.Event) float64 { return *at(e) }),
-		func(r *row) any { return at(r.ev) },
+		name, typeFloat64, k, floats(at), func(r *row) any { return at(r.ev) },
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
@@ -12,133 +14,159 @@ import (
 	"github.com/gatewatch/gatewatch/event"
 )
 
-// encodeFunc appends one field of all events to a column of a block.
-type encodeFunc func(enc *encoder, events []*event.Event, to chcolumn.Interface) error
-
-// encoder holds the buffers of one insert, reused from block to block. Columns are appended whole.
+// encoder turns events into ClickHouse's Native form, column by column, in one buffer that is reused from block to
+// block.
 //
-// The driver fills a LowCardinality column through reflection and a map of interfaces, value by value; that alone costs
-// more than the rest of an insert. So the encoder makes the dictionary itself, writes the column in ClickHouse's Native
-// form and has the driver's column read it: the same bytes leave, for both of the driver's protocols.
+// The driver's own columns cost several times as much: it fills a LowCardinality column through reflection and a map of
+// interfaces, value by value, and grows every column anew for every block. Source of the form: SerializationString.cpp,
+// SerializationArray.cpp and SerializationLowCardinality.cpp of ClickHouse.
 type encoder struct {
-	strs  []string
-	times []time.Time
-	dict  dictionary
-	buf   bytes.Buffer
-	in    *chproto.Reader
-	addrs []chproto.IPv6
+	out  []byte
+	dict dictionary
 }
 
 func newEncoder() *encoder {
-	e := &encoder{dict: dictionary{index: map[string]uint32{}}}
-	e.in = chproto.NewReader(&e.buf)
-	return e
+	return &encoder{dict: dictionary{index: map[string]uint32{}}}
+}
+
+// encodeFunc appends one field of all events, the body of a column without its state prefix, to enc.out.
+type encodeFunc func(enc *encoder, events []*event.Event)
+
+// block replaces enc.out by the events as one Native block.
+func (enc *encoder) block(events []*event.Event) {
+	enc.out = binary.AppendUvarint(enc.out[:0], uint64(len(columns)))
+	enc.out = binary.AppendUvarint(enc.out, uint64(len(events)))
+	for i := range columns {
+		c := &columns[i]
+		enc.out = appendString(enc.out, c.name)
+		enc.out = appendString(enc.out, c.sqlType)
+		if c.sqlType == typeLC || c.sqlType == typeLCs {
+			enc.out = binary.LittleEndian.AppendUint64(enc.out, lcStatePrefix)
+		}
+		c.encode(enc, events)
+	}
+}
+
+// fill has the driver's columns read the events.
+func (enc *encoder) fill(into []chcolumn.Interface, events []*event.Event) error {
+	if len(into) != len(columns) {
+		return rejected("the store expects %d columns of an event, this program knows %d", len(into), len(columns))
+	}
+	for i := range columns {
+		enc.out = enc.out[:0]
+		columns[i].encode(enc, events)
+		if err := into[i].Decode(chproto.NewReader(bytes.NewReader(enc.out)), len(events)); err != nil {
+			return fmt.Errorf("column %s: %w", columns[i].name, err)
+		}
+	}
+	return nil
 }
 
 // release drops what aliases the events' strings.
-func (enc *encoder) release() {
-	clear(enc.strs[:cap(enc.strs)])
-	enc.dict.reset()
-}
+func (enc *encoder) release() { enc.dict.reset() }
 
-// feed has a column read what was written to enc.buf, which is then empty.
-func (enc *encoder) feed(to chcolumn.Interface, rows int) error {
-	if err := to.Decode(enc.in, rows); err != nil {
-		enc.buf.Reset()
-		enc.in = chproto.NewReader(&enc.buf) // it may hold a part of what failed
-		return fmt.Errorf("column %s: %w", to.Name(), err)
-	}
-	return nil
-}
-
-func appendTo(to chcolumn.Interface, values any) error {
-	if _, err := to.Append(values); err != nil {
-		return fmt.Errorf("column %s: %w", to.Name(), err)
-	}
-	return nil
-}
-
-func texts(at func(*event.Event) *string) encodeFunc {
-	return func(enc *encoder, events []*event.Event, to chcolumn.Interface) error {
-		enc.strs = enc.strs[:0]
+// fixed is a column of values of a fixed width, which put appends.
+func fixed(put func(b []byte, e *event.Event) []byte) encodeFunc {
+	return func(enc *encoder, events []*event.Event) {
+		b := enc.out
 		for _, e := range events {
-			enc.strs = append(enc.strs, *at(e))
+			b = put(b, e)
 		}
-		return appendTo(to, enc.strs)
+		enc.out = b
+	}
+}
+
+func uint64s(of func(*event.Event) uint64) encodeFunc {
+	return func(enc *encoder, events []*event.Event) {
+		b := slices.Grow(enc.out, 8*len(events))
+		for _, e := range events {
+			b = binary.LittleEndian.AppendUint64(b, of(e))
+		}
+		enc.out = b
 	}
 }
 
 func times(at func(*event.Event) time.Time) encodeFunc {
-	return func(enc *encoder, events []*event.Event, to chcolumn.Interface) error {
-		enc.times = enc.times[:0]
+	return uint64s(func(e *event.Event) uint64 { return uint64(at(e).UnixNano()) })
+}
+
+func floats(at func(*event.Event) *float64) encodeFunc {
+	return uint64s(func(e *event.Event) uint64 { return math.Float64bits(*at(e)) })
+}
+
+// address appends IPv4 as IPv4-mapped IPv6, and no address as the unspecified one.
+func address(b []byte, e *event.Event) []byte {
+	var ip [16]byte
+	if e.ClientIP.IsValid() && !e.ClientIP.IsUnspecified() {
+		ip = e.ClientIP.As16()
+	}
+	return append(b, ip[:]...)
+}
+
+func bot(b []byte, e *event.Event) []byte {
+	if e.IsBot {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+func texts(at func(*event.Event) *string) encodeFunc {
+	return func(enc *encoder, events []*event.Event) {
+		b := enc.out
 		for _, e := range events {
-			enc.times = append(enc.times, at(e))
+			b = appendString(b, *at(e))
 		}
-		return appendTo(to, enc.times)
+		enc.out = b
 	}
-}
-
-func numbers[T any](of func(*event.Event) T) encodeFunc {
-	return func(_ *encoder, events []*event.Event, to chcolumn.Interface) error {
-		values := make([]T, len(events))
-		for i, e := range events {
-			values[i] = of(e)
-		}
-		return appendTo(to, values)
-	}
-}
-
-// addresses stores IPv4 as IPv4-mapped IPv6, and no address as the unspecified one.
-func addresses(enc *encoder, events []*event.Event, to chcolumn.Interface) error {
-	enc.addrs = enc.addrs[:0]
-	for _, e := range events {
-		var ip chproto.IPv6
-		if e.ClientIP.IsValid() && !e.ClientIP.IsUnspecified() {
-			ip = e.ClientIP.As16()
-		}
-		enc.addrs = append(enc.addrs, ip)
-	}
-	return appendTo(to, enc.addrs)
 }
 
 func words(at func(*event.Event) *string) encodeFunc {
-	return func(enc *encoder, events []*event.Event, to chcolumn.Interface) error {
+	return func(enc *encoder, events []*event.Event) {
 		enc.dict.reset()
 		for _, e := range events {
 			enc.dict.add(*at(e))
 		}
-		enc.dict.write(&enc.buf)
-		return enc.feed(to, len(events))
+		enc.out = enc.dict.append(enc.out)
 	}
 }
 
-// lists appends an array column, whose elements are plain or low-cardinality strings as the column's type says.
-func lists(of func(*event.Event) []string) encodeFunc {
-	return func(enc *encoder, events []*event.Event, to chcolumn.Interface) error {
-		var end uint64
-		for _, e := range events {
-			end += uint64(len(of(e)))
-			enc.buf.Write(binary.LittleEndian.AppendUint64(enc.buf.AvailableBuffer(), end))
-		}
-		if to.Type() == typeLCs {
-			enc.dict.reset()
-			for _, e := range events {
-				for _, s := range of(e) {
-					enc.dict.add(s)
-				}
-			}
-			if end > 0 { // an empty column of this kind has no body
-				enc.dict.write(&enc.buf)
-			}
-			return enc.feed(to, len(events))
-		}
+// offsets appends where each event's list ends; it stands before the elements of an array column.
+func (enc *encoder) offsets(events []*event.Event, of func(*event.Event) []string) {
+	end := uint64(0)
+	for _, e := range events {
+		end += uint64(len(of(e)))
+		enc.out = binary.LittleEndian.AppendUint64(enc.out, end)
+	}
+}
+
+func textLists(of func(*event.Event) []string) encodeFunc {
+	return func(enc *encoder, events []*event.Event) {
+		enc.offsets(events, of)
 		for _, e := range events {
 			for _, s := range of(e) {
-				writeString(&enc.buf, s)
+				enc.out = appendString(enc.out, s)
 			}
 		}
-		return enc.feed(to, len(events))
 	}
+}
+
+func wordLists(of func(*event.Event) []string) encodeFunc {
+	return func(enc *encoder, events []*event.Event) {
+		enc.offsets(events, of)
+		enc.dict.reset()
+		for _, e := range events {
+			for _, s := range of(e) {
+				enc.dict.add(s)
+			}
+		}
+		if len(enc.dict.keys) > 0 { // a column without a value has no body
+			enc.out = enc.dict.append(enc.out)
+		}
+	}
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 // dictionary collects the distinct values of a low-cardinality column and each row's key.
@@ -171,17 +199,18 @@ func (d *dictionary) add(s string) {
 	d.keys = append(d.keys, k)
 }
 
-// Bits of a Native LowCardinality column's first word: the keys' width, and that the dictionary follows.
-// Source: SerializationLowCardinality.cpp of ClickHouse.
+// A Native LowCardinality column: the version of its keys stands before everything; its body begins with a word that
+// gives the keys' width and says that the dictionary follows.
 const (
+	lcStatePrefix   = 1
 	lcHasDictionary = 1<<9 | 1<<10
 	lcKeys8         = 0
 	lcKeys16        = 1
 	lcKeys32        = 2
 )
 
-// write writes the column's body in Native form: flags, dictionary, keys.
-func (d *dictionary) write(b *bytes.Buffer) {
+// append appends the column's body: flags, dictionary, keys.
+func (d *dictionary) append(b []byte) []byte {
 	width := uint64(lcKeys32)
 	switch n := len(d.values); {
 	case n <= 1<<8:
@@ -189,36 +218,26 @@ func (d *dictionary) write(b *bytes.Buffer) {
 	case n <= 1<<16:
 		width = lcKeys16
 	}
-	writeUint64(b, lcHasDictionary|width)
-	writeUint64(b, uint64(len(d.values)))
+	b = binary.LittleEndian.AppendUint64(b, lcHasDictionary|width)
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(d.values)))
 	for _, s := range d.values {
-		writeString(b, s)
+		b = appendString(b, s)
 	}
-	writeUint64(b, uint64(len(d.keys)))
-	b.Grow(len(d.keys) << width)
-	out := b.AvailableBuffer()
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(d.keys)))
+	b = slices.Grow(b, len(d.keys)<<width)
 	switch width {
 	case lcKeys8:
 		for _, k := range d.keys {
-			out = append(out, byte(k))
+			b = append(b, byte(k))
 		}
 	case lcKeys16:
 		for _, k := range d.keys {
-			out = binary.LittleEndian.AppendUint16(out, uint16(k))
+			b = binary.LittleEndian.AppendUint16(b, uint16(k))
 		}
 	default:
 		for _, k := range d.keys {
-			out = binary.LittleEndian.AppendUint32(out, k)
+			b = binary.LittleEndian.AppendUint32(b, k)
 		}
 	}
-	b.Write(out)
-}
-
-func writeUint64(b *bytes.Buffer, v uint64) {
-	b.Write(binary.LittleEndian.AppendUint64(b.AvailableBuffer(), v))
-}
-
-func writeString(b *bytes.Buffer, s string) {
-	b.Write(binary.AppendUvarint(b.AvailableBuffer(), uint64(len(s))))
-	b.WriteString(s)
+	return b
 }

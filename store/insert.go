@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -16,17 +17,8 @@ var (
 	latest   = time.Date(2262, 4, 11, 0, 0, 0, 0, time.UTC)
 )
 
-// insertColumns and insertEvents are fixed by the table of columns.
-var (
-	insertColumns = func() []clickhouse.ColumnNameAndType {
-		list := make([]clickhouse.ColumnNameAndType, len(columns))
-		for i, c := range columns {
-			list[i] = clickhouse.ColumnNameAndType{Name: c.name, Type: c.sqlType}
-		}
-		return list
-	}()
-	insertEvents = "INSERT INTO events (" + columnNames() + ")"
-)
+// insertEvents is fixed by the table of columns.
+var insertEvents = "INSERT INTO events (" + columnNames() + ")"
 
 // InsertEvents stores the events as one block: all or none. A repeat of the same events under the same token changes
 // nothing, neither in events nor in the tables that its materialised views fill, while the token is among the last
@@ -61,29 +53,27 @@ func check(token string, events []*event.Event) error {
 	return nil
 }
 
+// insertBlock sends the events as one Native block. Over HTTP (the embedded engine, https) the block goes as it is; the
+// native protocol has no way to send encoded bytes, so there the driver's columns read it first.
 func (s *Store) insertBlock(ctx context.Context, token string, events []*event.Event) error {
-	ctx = clickhouse.Context(ctx,
-		clickhouse.WithColumnNamesAndTypes(insertColumns),
-		clickhouse.WithSettings(clickhouse.Settings{
-			"insert_deduplication_token": token,
-			"async_insert":               0,
-		}))
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"insert_deduplication_token": token,
+		"async_insert":               0,
+	}))
+	enc := s.encoders.Get().(*encoder)
+	defer s.encoders.Put(enc)
+	defer enc.release()
+	if s.http {
+		enc.block(events)
+		return s.conn.InsertFormat(ctx, "Native", insertEvents, bytes.NewReader(enc.out))
+	}
 	batch, err := s.conn.PrepareBatch(ctx, insertEvents)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = batch.Close() }() // after Send it does nothing
-	enc := s.encoders.Get().(*encoder)
-	defer s.encoders.Put(enc)
-	defer enc.release()
-	into := batch.Columns()
-	if len(into) != len(columns) {
-		return rejected("the store expects %d columns of an event, this program knows %d", len(into), len(columns))
-	}
-	for i := range columns {
-		if err := columns[i].encode(enc, events, into[i]); err != nil {
-			return err
-		}
+	if err := enc.fill(batch.Columns(), events); err != nil {
+		return err
 	}
 	return batch.Send()
 }

@@ -22,6 +22,7 @@ type Store struct {
 	conn     driver.Conn
 	cfg      Config
 	logger   *slog.Logger
+	http     bool // the connection speaks HTTP, not the native protocol
 	encoders sync.Pool
 	sealing  sealing
 }
@@ -43,7 +44,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, wrap("open store", err)
 	}
-	s := &Store{conn: conn, cfg: cfg, logger: cfg.Logger}
+	s := &Store{conn: conn, cfg: cfg, logger: cfg.Logger, http: opt.Protocol == clickhouse.HTTP}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
