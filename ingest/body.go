@@ -74,6 +74,7 @@ func DecodeEvents(r io.Reader, l Limits) (*Batch, error) {
 type RawOptions struct {
 	Parser     parsers.Parser
 	Normalizer Normalizer // nil: events keep their raw material; for tests and `gatewatch parse`
+	Source     string     // as the normaliser shall see it; the batch carries it too
 	Service    string     // of events that name none
 	Limits     Limits
 }
@@ -85,7 +86,7 @@ func ReadRaw(r io.Reader, o RawOptions) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Batch{Events: make([]event.Event, 0, eventsIn(text, o.Limits.MaxEvents))}
+	b := &Batch{Source: o.Source, Events: make([]event.Event, 0, eventsIn(text, o.Limits.MaxEvents))}
 	rd := LineReader{Parser: o.Parser, Normalizer: o.Normalizer, Service: o.Service}
 	for number := uint64(1); len(text) > 0; number++ {
 		line := cutNewline(&text)
@@ -97,7 +98,7 @@ func ReadRaw(r io.Reader, o RawOptions) (*Batch, error) {
 		if len(b.Events) == o.Limits.MaxEvents {
 			return nil, fmt.Errorf("%w: more than %d events", ErrTooLarge, o.Limits.MaxEvents)
 		}
-		rd.Read(b, line, Failure{LineNumber: number}, 0)
+		rd.Read(b, line, Failure{LineNumber: number}, number-1)
 	}
 	return b, nil
 }
@@ -118,7 +119,7 @@ func (rd *LineReader) Read(b *Batch, line string, where Failure, position uint64
 	ev.Reset()
 	err := rd.Parser.Parse(line, ev)
 	if err == nil {
-		ev.Position = position
+		ev.Source, ev.Generation, ev.Position = b.Source, b.Generation, position
 		if ev.Service == "" {
 			ev.Service = rd.Service
 		}

@@ -50,7 +50,11 @@ func isLog(cut string) bool {
 // sourceName names the source of a log: the configured name and the path, dates replaced.
 func sourceName(name, path string) string {
 	dir, file := filepath.Split(path)
-	return name + ":" + dir + dates.ReplaceAllString(file, "*")
+	path = dir + dates.ReplaceAllString(file, "*")
+	if name == "" {
+		return path
+	}
+	return name + ":" + path
 }
 
 // sibling is a file beside a log that may be one of its rotations.

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sort"
 	"sync"
@@ -24,9 +23,9 @@ import (
 )
 
 // Source is a set of files that one gateway writes. An event's source is Name, a colon and the path of the log that its
-// line was written to, whatever rotation called the file later.
+// line was written to, whatever rotation called the file later; the path alone when Name is empty.
 type Source struct {
-	Name    string   // the host's name when empty
+	Name    string
 	Files   []string // globs
 	Service string   // of events that name none
 
@@ -110,13 +109,6 @@ func New(o Options) (*Follower, error) {
 		s := &o.Sources[i]
 		if s.NewParser == nil {
 			return nil, fmt.Errorf("follow files: source %q has no parser", s.Name)
-		}
-		if s.Name == "" {
-			host, err := os.Hostname()
-			if err != nil {
-				return nil, fmt.Errorf("name the source: %w", err)
-			}
-			s.Name = host
 		}
 		for _, glob := range s.Files {
 			if _, err := filepath.Match(glob, ""); err != nil {
