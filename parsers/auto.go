@@ -13,6 +13,7 @@ import (
 type Auto struct {
 	opts   Options
 	all    *candidates
+	inside bool  // a wrapper, so that no further one is looked for
 	chosen int   // index into all, -1 while unknown
 	family []int // the other formats of the family, the last successful one first
 
@@ -121,7 +122,7 @@ func (a *Auto) remember(line string) {
 // look recognises the format of the lines at hand and chooses it.
 func (a *Auto) look() error {
 	if a.all == nil {
-		if a.all, a.err = newCandidates(a.opts); a.err != nil {
+		if a.all, a.err = newCandidates(a.opts, !a.inside); a.err != nil {
 			return a.err
 		}
 	}

@@ -306,6 +306,9 @@ func zoneOffset(z string) (seconds int, err error) {
 
 // clockSeconds reads hh:mm:ss as the second of the day; a leap second counts as the one before it.
 func clockSeconds(v string) (int, bool) {
+	if len(v) < 8 {
+		return 0, false
+	}
 	h, ok1 := digits2(v)
 	m, ok2 := digits2(v[3:])
 	s, ok3 := digits2(v[6:])

@@ -35,6 +35,11 @@ func scanNginxError(line string, r *record) error {
 	}
 	r.put(slotTime, unitNone, 1, line[:19])
 	const client = ", client: "
+	// Where a firewall spoke, the Host header is the attacker's word; the server that nginx chose is the one attacked.
+	serverRank := uint8(1)
+	if strings.Contains(line, "ModSecurity: ") {
+		serverRank = 3
+	}
 	first := -1
 	for at := 20; ; {
 		i := strings.Index(line[at:], client)
@@ -45,11 +50,11 @@ func scanNginxError(line string, r *record) error {
 		if first < 0 {
 			first = at
 		}
-		if nginxErrorTail(line[at:], r, true) {
+		if nginxErrorTail(line[at:], r, serverRank, true) {
 			return nil
 		}
 	}
-	if first < 0 || !nginxErrorTail(line[first:], r, false) {
+	if first < 0 || !nginxErrorTail(line[first:], r, serverRank, false) {
 		return ErrNoRequest
 	}
 	return nil
@@ -57,7 +62,7 @@ func scanNginxError(line string, r *record) error {
 
 // nginxErrorTail reads "ADDRESS, server: NAME, request: "…", …" and reports whether all of s fitted. Unless it must,
 // what does not fit is left.
-func nginxErrorTail(s string, r *record, whole bool) bool {
+func nginxErrorTail(s string, r *record, serverRank uint8, whole bool) bool {
 	addr, s, _ := strings.Cut(s, ", ")
 	if _, ok := parseIP(addr); !ok {
 		return false
@@ -78,8 +83,8 @@ func nginxErrorTail(s string, r *record, whole bool) bool {
 			if strings.ContainsAny(v, `" `) {
 				break
 			}
-			if _, isIP := parseIP(v); !isIP {
-				r.put(slotHost, unitNone, 1, v)
+			if strings.IndexByte(v, ':') < 0 && v != "_" { // not a listening address, not the server for unknown names
+				r.put(slotHost, unitNone, serverRank, v)
 			}
 		} else if v, rest, ok = nginxErrorQuoted(key, rest); !ok {
 			break

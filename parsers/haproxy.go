@@ -24,7 +24,7 @@ func haproxy() Format {
 
 func scanHAProxy(line string, r *record) error {
 	i := strings.Index(line, " [")
-	if i < 3 || i > 80 {
+	if i < 3 || i > 80 || strings.IndexByte(line[:i], ' ') >= 0 {
 		return bad("want client:port [time]")
 	}
 	end := strings.IndexByte(line[i:], ']')

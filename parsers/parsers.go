@@ -48,5 +48,6 @@ type Format struct {
 	Samples    []string // lines as the gateway writes them (invented data)
 	Definition string   // where the format is defined
 
+	wrapper bool // carries lines of other formats
 	general bool // reads almost anything: recognition prefers others
 }

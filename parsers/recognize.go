@@ -38,7 +38,7 @@ func (p *patternParser) fittedLoosely() bool { return p.loose }
 // Recognize tells which format lines have. When none reads any line, the error names the nearest format and why it
 // does not fit.
 func Recognize(lines []string) (Recognition, error) {
-	c, err := newCandidates(Options{})
+	c, err := newCandidates(Options{}, true)
 	if err != nil {
 		return Recognition{}, err
 	}
@@ -55,9 +55,14 @@ type candidates struct {
 	parsers []Parser
 }
 
-func newCandidates(o Options) (*candidates, error) {
-	c := &candidates{formats: Formats()}
-	for _, f := range c.formats {
+// newCandidates makes the parsers of the table; inside a wrapper, without wrappers.
+func newCandidates(o Options, wrappers bool) (*candidates, error) {
+	c := &candidates{}
+	for _, f := range Formats() {
+		if f.wrapper && !wrappers {
+			continue
+		}
+		c.formats = append(c.formats, f)
 		p, err := f.New(o)
 		if err != nil {
 			return nil, fmt.Errorf("format %s: %w", f.Name, err)

@@ -23,7 +23,8 @@ func fillRequest(line string, escaped bool, ev *event.Event) {
 	}
 }
 
-// splitRequest splits "METHOD target PROTOCOL". A target may hold blanks, as scanners send them. Without a protocol
+// splitRequest splits "METHOD target PROTOCOL". A target may hold blanks, as scanners send them;
+// they are kept. Without a protocol
 // it is HTTP/0.9 when the method is a known word and the target is an absolute path or URL.
 func splitRequest(line string) (method, target, protocol string, ok bool) {
 	i := strings.IndexByte(line, ' ')
@@ -33,8 +34,7 @@ func splitRequest(line string) (method, target, protocol string, ok bool) {
 	method, rest := line[:i], line[i+1:]
 	j := strings.LastIndexByte(rest, ' ')
 	if j >= 0 && isProtocol(rest[j+1:]) {
-		target = strings.Trim(rest[:j], " ")
-		return method, target, rest[j+1:], target != ""
+		return method, rest[:j], rest[j+1:], strings.Trim(rest[:j], " ") != ""
 	}
 	if !knownMethod(method) || rest == "" || (rest[0] != '/' && !strings.Contains(rest, "://")) {
 		return "", "", "", false

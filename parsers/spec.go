@@ -12,7 +12,7 @@ import (
 // Spec says which format a source has: the name of one in the table, "auto", or a definition of the user's own.
 // At most one of the fields is set; the zero Spec is "auto".
 type Spec struct {
-	Name   string            `yaml:"name,omitempty"`   // a format's name or alias, or "auto"
+	Name   string            `yaml:"name,omitempty"`   // a format's name or alias, "auto", or a wrapper and what is in it: "syslog+haproxy"
 	Nginx  string            `yaml:"nginx,omitempty"`  // the string of nginx's log_format
 	Apache string            `yaml:"apache,omitempty"` // the string of Apache's LogFormat
 	Envoy  string            `yaml:"envoy,omitempty"`  // a format string of Envoy's
@@ -119,8 +119,16 @@ func New(s Spec, o Options) (Parser, error) {
 	case s.Name == "" || s.Name == autoName:
 		return NewAuto(o), nil
 	}
-	f, ok := Lookup(s.Name)
-	if !ok {
+	outer, inner, wrapped := strings.Cut(s.Name, "+")
+	f, ok := Lookup(outer)
+	if ok && wrapped && f.wrapper {
+		in, err := New(Spec{Name: inner}, o)
+		if err != nil {
+			return nil, err
+		}
+		return wrapperOf(f.Name, in), nil
+	}
+	if !ok || wrapped {
 		return nil, fmt.Errorf("format: %q is not known; known are auto, %s", s.Name, strings.Join(names(), ", "))
 	}
 	return f.New(o)

@@ -1,0 +1,307 @@
+package parsers
+
+import (
+	"strings"
+
+	"github.com/gatewatch/gatewatch/event"
+)
+
+// envelope is a line that carries a line of another format.
+type envelope struct {
+	message string // the line inside
+	program string // who wrote it, for syslog
+	stream  string // stdout or stderr, for containers
+	partial bool   // the message goes on in the next line
+}
+
+// opener takes a line out of its envelope, or says with a fieldError that it has none.
+type opener func(line string, e *envelope) error
+
+// maxJoined bounds a message that comes in parts.
+const maxJoined = 1 << 20
+
+// wrapParser reads envelopes with one opener and what is inside with another parser. Only the time inside counts: it
+// is the request's, the envelope's is that of the shipping.
+type wrapParser struct {
+	open  opener
+	inner Parser
+	env   envelope
+	parts map[string]string // by stream: the parts of a message so far
+	knows map[string]bool   // programs that wrote requests
+}
+
+// maxPrograms bounds the programs that a wrapParser keeps apart.
+const maxPrograms = 64
+
+func newWrapParser(open opener, inner Parser) *wrapParser {
+	return &wrapParser{open: open, inner: inner, parts: map[string]string{}, knows: map[string]bool{}}
+}
+
+// Parse implements Parser.
+func (p *wrapParser) Parse(line string, ev *event.Event) error {
+	if line = trimEnd(line); line == "" {
+		return ErrNoRequest
+	}
+	p.env = envelope{}
+	if err := p.open(line, &p.env); err != nil {
+		return err
+	}
+	message, err := p.join()
+	if err != nil {
+		return err
+	}
+	err = p.inner.Parse(message, ev)
+	if p.env.program == "" {
+		return err
+	}
+	switch {
+	case err == nil && !p.knows[p.env.program] && len(p.knows) < maxPrograms:
+		p.knows[strings.Clone(p.env.program)] = true
+	case err != nil && len(p.knows) > 0 && !p.knows[p.env.program]:
+		// Another program's line in a stream that has gateways too.
+		return ErrNoRequest
+	}
+	return err
+}
+
+// join puts the parts of a message together. The strings are copies: a part's line is gone when the next comes.
+func (p *wrapParser) join() (string, error) {
+	before, has := p.parts[p.env.stream]
+	if !has && !p.env.partial {
+		return p.env.message, nil
+	}
+	if len(before)+len(p.env.message) > maxJoined {
+		delete(p.parts, p.env.stream)
+		return "", bad("a message in parts grew over 1 MB")
+	}
+	whole := before + p.env.message
+	if !p.env.partial {
+		delete(p.parts, p.env.stream)
+		return whole, nil
+	}
+	if len(p.parts) < 8 || has {
+		p.parts[strings.Clone(p.env.stream)] = strings.Clone(whole)
+	}
+	return "", ErrNoRequest
+}
+
+// fittedLoosely says so of the line inside; of a line whose inside was not recognised too.
+func (p *wrapParser) fittedLoosely() bool {
+	l, ok := p.inner.(looseParser)
+	return ok && l.fittedLoosely()
+}
+
+// Recognition returns what the line inside was recognised as.
+func (p *wrapParser) Recognition() Recognition {
+	if a, ok := p.inner.(*Auto); ok {
+		return a.Recognition()
+	}
+	return Recognition{}
+}
+
+// openers by wrapper.
+func openerOf(name string) opener {
+	switch name {
+	case "syslog":
+		return openSyslog
+	case "cri":
+		return openCRI
+	case "docker":
+		return openJSON("docker", dockerTree)
+	case "journald":
+		return openJSON("journald", journaldTree)
+	default:
+		return openJSON("message", messageTree)
+	}
+}
+
+func wrapperOf(name string, inner Parser) Parser { return newWrapParser(openerOf(name), inner) }
+
+// wrapFormat makes a row of the table of a wrapper; the inside is recognised.
+func wrapFormat(f Format) Format {
+	f.wrapper = true
+	f.Family = "wrapper"
+	f.Fields = append([]string(nil), fieldOrder...)
+	f.New = func(o Options) (Parser, error) {
+		inner := NewAuto(o)
+		inner.inside = true
+		return wrapperOf(f.Name, inner), nil
+	}
+	return f
+}
+
+// jsonEnvelope are the nodes of a JSON envelope and the marks that it needs.
+type jsonEnvelope func() (root *jsonNode, need uint32)
+
+func envelopeTree(marks []string, columns map[string]column) jsonEnvelope {
+	return func() (*jsonNode, uint32) {
+		s := jsonSpec{columns: columns, marks: marks}
+		return s.tree(Options{})
+	}
+}
+
+// The trees of the JSON envelopes.
+var (
+	dockerTree = envelopeTree([]string{"log", "stream"}, map[string]column{
+		"log": {slotMessage, 0, 1}, "stream": {slotService, 0, 1},
+	})
+	journaldTree = envelopeTree([]string{"MESSAGE", "__REALTIME_TIMESTAMP"}, map[string]column{
+		"MESSAGE": {slotMessage, 0, 1}, "SYSLOG_IDENTIFIER": {slotUser, 0, 2}, "_COMM": {slotUser, 0, 1},
+	})
+	messageTree = envelopeTree(nil, map[string]column{
+		"message": {slotMessage, 0, 3}, "log": {slotMessage, 0, 2}, "msg": {slotMessage, 0, 1}, "event.original": {slotMessage, 0, 4},
+		"line": {slotMessage, 0, 0}, "_raw": {slotMessage, 0, 3}, "@message": {slotMessage, 0, 3}, "textPayload": {slotMessage, 0, 3},
+	})
+)
+
+// openJSON opens JSON envelopes whose message is a string.
+func openJSON(name string, tree jsonEnvelope) opener {
+	root, need := tree()
+	var scan jsonScanner
+	var rec record
+	return func(line string, e *envelope) error {
+		rec.reset()
+		if err := scan.scan(line, root, &rec); err != nil {
+			return err
+		}
+		v, ok := rec.get(slotMessage)
+		if !ok || scan.marks&need != need {
+			return &fieldError{what: "JSON, but without the keys of " + name, at: 1}
+		}
+		e.message = v
+		e.program, _ = rec.get(slotUser)
+		if name == "docker" {
+			e.stream, _ = rec.get(slotService)
+			e.partial = !strings.HasSuffix(v, "\n")
+		}
+		return nil
+	}
+}
+
+// openCRI opens the log lines of containerd and CRI-O: time, stream, F or P (full or partial), message.
+func openCRI(line string, e *envelope) error {
+	first := strings.IndexByte(line, ' ')
+	if first < 20 || first > 40 || line[4] != '-' || line[10] != 'T' {
+		return bad("want a time and stdout or stderr")
+	}
+	rest, ok := strings.CutPrefix(line[first+1:], "stdout ")
+	e.stream = "stdout"
+	if !ok {
+		if rest, ok = strings.CutPrefix(line[first+1:], "stderr "); !ok {
+			return &fieldError{what: "want stdout or stderr after the time", at: first}
+		}
+		e.stream = "stderr"
+	}
+	if len(rest) < 2 || rest[1] != ' ' || (rest[0] != 'F' && rest[0] != 'P') {
+		return &fieldError{what: "want F or P after the stream", at: first + 8}
+	}
+	e.partial, e.message = rest[0] == 'P', rest[2:]
+	return nil
+}
+
+// openSyslog opens RFC 5424 and RFC 3164 messages, as sent and as rsyslog and syslog-ng write them to files.
+func openSyslog(line string, e *envelope) error {
+	rest := line
+	if rest[0] == '<' {
+		end := strings.IndexByte(rest, '>')
+		if end < 2 || end > 4 {
+			return bad("want <priority>")
+		}
+		rest = rest[end+1:]
+		if after, ok := strings.CutPrefix(rest, "1 "); ok {
+			return openRFC5424(line, after, e)
+		}
+	}
+	n, ok := syslogTime(rest)
+	if !ok {
+		return &fieldError{what: "want a syslog time", at: len(line) - len(rest)}
+	}
+	rest = strings.TrimLeft(rest[n:], " ")
+	// HOST TAG[PID]: MESSAGE, or TAG[PID]: MESSAGE as HAProxy sends it.
+	for range 2 {
+		word, after, ok := strings.Cut(rest, " ")
+		if !ok {
+			break
+		}
+		if tag, ok := strings.CutSuffix(word, ":"); ok && tag != "" {
+			e.program, _, _ = strings.Cut(tag, "[")
+			e.message = strings.TrimLeft(after, " ")
+			return nil
+		}
+		rest = after
+	}
+	return &fieldError{what: "want a host and a program with a colon after the syslog time", at: n}
+}
+
+// openRFC5424 reads what follows the version: TIMESTAMP HOST APP PROCID MSGID STRUCTURED-DATA MESSAGE.
+func openRFC5424(line, rest string, e *envelope) error {
+	for i := range 5 {
+		word, after, ok := strings.Cut(rest, " ")
+		if !ok {
+			return &fieldError{what: "want seven parts of RFC 5424", at: len(line) - len(rest)}
+		}
+		if i == 2 && word != "-" {
+			e.program = word
+		}
+		rest = after
+	}
+	switch {
+	case strings.HasPrefix(rest, "- "):
+		rest = rest[2:]
+	case strings.HasPrefix(rest, "["):
+		end := structuredEnd(rest)
+		if end < 0 {
+			return &fieldError{what: "structured data without an end", at: len(line) - len(rest)}
+		}
+		rest = strings.TrimPrefix(rest[end:], " ")
+	default:
+		return ErrNoRequest
+	}
+	e.message = strings.TrimPrefix(rest, "\ufeff")
+	return nil
+}
+
+// structuredEnd finds where the structured data [id k="v"]… end; quotes and brackets in values are escaped.
+func structuredEnd(s string) int {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			quoted = !quoted
+		case ']':
+			if !quoted && (i+1 == len(s) || s[i+1] != '[') {
+				return i + 1
+			}
+		}
+	}
+	return -1
+}
+
+// syslogTime returns the length of the time at the start of s: "Mar 10 13:55:36", the same with a year or a fraction,
+// or RFC 3339.
+func syslogTime(s string) (int, bool) {
+	if len(s) > 20 && s[4] == '-' && s[10] == 'T' {
+		n := strings.IndexByte(s, ' ')
+		return n, n >= 19 && n < 40
+	}
+	if len(s) < 16 || monthOf(s[:3]) == 0 || s[3] != ' ' || s[6] != ' ' {
+		return 0, false
+	}
+	if _, ok := digits2(s[4:6]); !ok {
+		return 0, false
+	}
+	at := 7
+	if len(s) > 21 && isDigit(s[7]) && isDigit(s[10]) && s[11] == ' ' { // a year
+		at = 12
+	}
+	if _, ok := clockSeconds(s[at:]); !ok {
+		return 0, false
+	}
+	n := at + 8
+	for n < len(s) && (s[n] == '.' || isDigit(s[n])) {
+		n++
+	}
+	return n, true
+}
