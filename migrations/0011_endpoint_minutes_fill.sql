@@ -8,9 +8,6 @@ SELECT
     count()                                                        AS requests,
     countIf(status >= 400 AND status < 500)                        AS client_errors,
     countIf(status >= 500 AND status < 600)                        AS server_errors,
-    sumIf(bytes_out, bytes_out > 0)                                AS bytes_out,
-    uniqState(client_ip)                                           AS clients,
-    uniqStateIf(user, user != '')                                  AS users,
-    quantilesTDigestStateIf(0.5, 0.95, 0.99)(toFloat32(duration_ms), duration_ms >= 0) AS duration_ms
+    sumIf(bytes_out, bytes_out > 0)                                AS bytes_out
 FROM events
 GROUP BY service, method, route, minute;

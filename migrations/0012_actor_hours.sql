@@ -1,7 +1,7 @@
 -- Requests of each user by the hour of event time, and of each client among the requests without a user (user is empty
 -- then; client_ip is :: on users' rows). Filled by 0013.
 --
--- failures counts status 400 and more. routes is the state of distinct (service, method, route).
+-- failures counts status 400 and more.
 CREATE TABLE IF NOT EXISTS actor_hours{{.OnCluster}}
 (
     user      String                                CODEC(ZSTD(1)),
@@ -9,8 +9,7 @@ CREATE TABLE IF NOT EXISTS actor_hours{{.OnCluster}}
     hour      DateTime('UTC')                       CODEC(Delta, ZSTD(1)),
     requests  SimpleAggregateFunction(sum, UInt64)  CODEC(T64, ZSTD(1)),
     failures  SimpleAggregateFunction(sum, UInt64)  CODEC(T64, ZSTD(1)),
-    bytes_out SimpleAggregateFunction(sum, Int64)   CODEC(T64, ZSTD(1)),
-    routes    AggregateFunction(uniq, UInt64)       CODEC(ZSTD(1))
+    bytes_out SimpleAggregateFunction(sum, Int64)   CODEC(T64, ZSTD(1))
 )
 ENGINE = {{.Engine "AggregatingMergeTree"}}
 ORDER BY (user, client_ip, hour)

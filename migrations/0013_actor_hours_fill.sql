@@ -6,8 +6,7 @@ SELECT
     toStartOfHour(time)                                AS hour,
     count()                                            AS requests,
     countIf(status >= 400)                             AS failures,
-    sumIf(bytes_out, bytes_out > 0)                    AS bytes_out,
-    uniqState(cityHash64(service, method, route))      AS routes
+    sumIf(bytes_out, bytes_out > 0)                    AS bytes_out
 FROM events
 WHERE user != '' OR events.client_ip != toIPv6('::')
 GROUP BY user, client_ip, hour;
