@@ -185,7 +185,7 @@ func (m *Manager) Each(ctx context.Context, f Filter, fn func(*Incident) error) 
 	m.mu.RLock()
 	var all []*Incident
 	for _, r := range m.list {
-		if f.match(r.Incident) {
+		if f.Match(r.Incident) {
 			all = append(all, r.Incident)
 		}
 	}

@@ -28,7 +28,8 @@ type Filter struct {
 	Text       string    // within title, explanation, entity or route, in any case
 }
 
-func (f *Filter) match(inc *Incident) bool {
+// Match reports whether f selects inc.
+func (f *Filter) Match(inc *Incident) bool {
 	switch {
 	case len(f.Severities) > 0 && !slices.Contains(f.Severities, inc.Severity),
 		len(f.Statuses) > 0 && !slices.Contains(f.Statuses, inc.Status),
@@ -137,7 +138,7 @@ func (m *Manager) List(f Filter, sort, cursor string, limit int) (Page, error) {
 	total := 0
 	m.mu.RLock()
 	for _, r := range m.list {
-		if !f.match(r.Incident) {
+		if !f.Match(r.Incident) {
 			continue
 		}
 		total++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
@@ -147,4 +148,12 @@ func arrayLiteral(words []string) string {
 	}
 	b.WriteByte(']')
 	return b.String()
+}
+
+// FindEvents returns up to limit events in [from, to) (zero: no bound) that meet every condition, newest first,
+// beginning after the place before (nil: the newest), and the place to go on from (nil: that was all).
+func (s *Store) FindEvents(
+	ctx context.Context, from, to time.Time, where []detect.Condition, before *event.Place, limit int,
+) ([]*event.Event, *event.Place, error) {
+	return s.SearchEvents(ctx, Search{Query: Query{From: from, To: to, Where: where}, Limit: limit, Before: before})
 }

@@ -1,0 +1,131 @@
+// Package api serves REST: echo handlers, one file a resource, the OpenAPI contract, keys with roles, and the audit of
+// who changed and read what.
+//
+// It holds no state but the keys': incidents belong to incident.Manager, events to the store, batches to the sink. It
+// never imports the store; what it needs of it are the interfaces of this file.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatewatch/gatewatch/baseline"
+	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
+	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/ingest"
+	"github.com/gatewatch/gatewatch/rules"
+)
+
+// Deps are what the server stands on. Incidents, Store and Keys are required; a resource whose dependency is nil
+// answers 501.
+type Deps struct {
+	Config    Config
+	Incidents Incidents
+	Store     Store
+	Keys      *Keys
+
+	Sink       ingest.Sink
+	Sources    Sources
+	Normalizer ingest.Normalizer // for pushes that no agent normalised
+	Limits     ingest.Limits
+
+	Baselines Baselines
+	Rules     *rules.Set
+	Detectors []detect.Info // all, rules included
+
+	// Ready says whether the server can do its work, with the reason when it cannot. Nil: Store.Ping decides alone.
+	Ready func(ctx context.Context) error
+	// Console answers everything outside /v1 that the server does not know; nil: nothing does.
+	Console http.Handler
+
+	Version  string
+	Logger   *slog.Logger         // nil: discard
+	Registry *prometheus.Registry // /metrics; nil: an own one
+	Now      func() time.Time     // nil: time.Now
+}
+
+// Incidents is *incident.Manager.
+type Incidents interface {
+	List(f incident.Filter, sort, cursor string, limit int) (incident.Page, error)
+	Get(ctx context.Context, id string) (*incident.Incident, error)
+	Patch(ctx context.Context, id string, version uint64, p incident.Patch, actor string) (*incident.Incident, error)
+	AddNote(ctx context.Context, id, text, actor string) (*incident.Incident, error)
+	Changes(after uint64, limit int) ([]incident.Published, <-chan struct{})
+	LastSeq() uint64
+}
+
+var _ Incidents = (*incident.Manager)(nil)
+
+// Store is what the server asks of *store.Store.
+type Store interface {
+	Ping(ctx context.Context) error
+	EventFinder
+	Reproducer
+	AuditStore
+}
+
+// EventFinder finds stored events.
+type EventFinder interface {
+	// FindEvents returns up to limit events in [from, to) (zero: no bound) that meet every condition, newest first,
+	// beginning after the place before (nil: the newest), and the place to go on from (nil: that was all).
+	FindEvents(ctx context.Context, from, to time.Time, where []detect.Condition, before *event.Place, limit int) ([]*event.Event, *event.Place, error)
+}
+
+// Reproducer takes a measure again.
+type Reproducer interface {
+	// Reproduce returns the statement, its parameters, the number, and how many events the measure's conditions select now.
+	Reproduce(ctx context.Context, m detect.Measure) (sql string, params map[string]string, value float64, events uint64, err error)
+}
+
+// AuditStore keeps the audit. See store.Store.
+type AuditStore interface {
+	AppendAudit(ctx context.Context, id string, at time.Time, actor, role, action, target, remote, detail string) error
+	Audit(ctx context.Context, from, to time.Time, beforeID string, limit int,
+		each func(id string, at time.Time, actor, role, action, target, remote, detail string) error) error
+}
+
+// Sources is *ingest.Sources.
+type Sources interface {
+	Report() []ingest.SourceReport
+	Fields() map[string]bool
+}
+
+var _ Sources = (*ingest.Sources)(nil)
+
+// Baselines is what is learned, and the job that learns it.
+type Baselines interface {
+	// Versions returns what is stored of every published model, the newest first.
+	Versions(ctx context.Context) ([]baseline.Meta, error)
+	// Recompute begins a recomputation in the name of actor and returns its job. ErrBusy when one is under way.
+	Recompute(ctx context.Context, actor string) (Job, error)
+	// Jobs returns the newest limit jobs, the newest first.
+	Jobs(ctx context.Context, limit int) ([]Job, error)
+	// Job returns one job, ErrNoJob when there is none of that id.
+	Job(ctx context.Context, id string) (Job, error)
+}
+
+// Errors of Baselines.
+var (
+	ErrBusy  = errors.New("a recomputation is under way")
+	ErrNoJob = errors.New("no such job")
+)
+
+// Job is a batch job's state.
+type Job struct {
+	ID          string    `json:"id"`
+	Kind        string    `json:"kind"`   // "baseline_recompute"
+	Status      string    `json:"status"` // running, succeeded, failed
+	RequestedBy string    `json:"requested_by"`
+	StartedAt   time.Time `json:"started_at"`
+	FinishedAt  time.Time `json:"finished_at,omitzero"`
+	Progress    float64   `json:"progress"` // 0..1
+	Detail      string    `json:"detail,omitempty"`
+	Error       string    `json:"error,omitempty"`
+	Version     string    `json:"version,omitempty"` // of the model that it published
+}

@@ -1,0 +1,72 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// route is one operation: the OpenAPI file has the same, which a test holds.
+type route struct {
+	method  string
+	path    string // echo's form: /v1/incidents/:id
+	access  access
+	handler echo.HandlerFunc
+}
+
+// routes is the table of the public surface.
+func (s *Server) routes() []route {
+	metricsAccess := readers
+	if s.deps.Config.PublicMetrics {
+		metricsAccess = anyone
+	}
+	return []route{
+		{http.MethodGet, "/healthz", anyone, s.health},
+		{http.MethodGet, "/readyz", anyone, s.ready},
+		{http.MethodGet, "/metrics", metricsAccess, s.showMetrics()},
+		{http.MethodGet, "/openapi.yaml", anyone, s.showOpenAPI},
+
+		{http.MethodGet, "/v1/incidents", readers, s.listIncidents},
+		{http.MethodGet, "/v1/incidents/stream", readers, s.streamIncidents},
+		{http.MethodGet, "/v1/incidents/:id", readers, s.getIncident},
+		{http.MethodPatch, "/v1/incidents/:id", analysts, s.patchIncident},
+		{http.MethodPost, "/v1/incidents/:id/notes", analysts, s.addNote},
+		{http.MethodGet, "/v1/incidents/:id/evidence", readers, s.getEvidence},
+		{http.MethodGet, "/v1/incidents/:id/timeline", readers, s.getTimeline},
+		{http.MethodGet, "/v1/incidents/:id/reproduce", readers, s.reproduce},
+
+		{http.MethodGet, "/v1/events", readers, s.searchEvents},
+		{http.MethodGet, "/v1/rules", readers, s.listRules},
+		{http.MethodGet, "/v1/detectors", readers, s.listDetectors},
+		{http.MethodGet, "/v1/sources", readers, s.listSources},
+		{http.MethodGet, "/v1/baselines", readers, s.listBaselines},
+		{http.MethodPost, "/v1/baselines/recompute", analysts, s.recompute},
+		{http.MethodGet, "/v1/jobs", readers, s.listJobs},
+		{http.MethodGet, "/v1/jobs/:id", readers, s.getJob},
+
+		{http.MethodPost, "/v1/ingest/raw", ingesters, s.ingestRaw},
+		{http.MethodPost, "/v1/ingest/events", ingesters, s.ingestEvents},
+
+		{http.MethodGet, "/v1/audit", admins, s.listAudit},
+		{http.MethodGet, "/v1/keys", admins, s.listKeys},
+		{http.MethodPost, "/v1/keys", admins, s.createKey},
+		{http.MethodDelete, "/v1/keys/:id", admins, s.revokeKey},
+	}
+}
+
+// adminRoutes is the table of the admin socket: whoever can open it owns the machine's data directory.
+func (s *Server) adminRoutes() []route {
+	return []route{
+		{http.MethodGet, "/v1/keys", admins, s.listKeys},
+		{http.MethodPost, "/v1/keys", admins, s.createKey},
+		{http.MethodDelete, "/v1/keys/:id", admins, s.revokeKey},
+	}
+}
+
+// asOwner is the guard of the admin socket.
+func (s *Server) asOwner(_ access, next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Set(callerKey, caller{id: "socket", name: "admin socket", role: RoleAdmin})
+		return next(c)
+	}
+}
