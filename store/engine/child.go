@@ -92,6 +92,12 @@ func ServeDir(ctx context.Context, library, path, token string, cfg Config, list
 // lockDir makes sure that one process at a time has the directory. An engine whose supervisor died may still be
 // finishing its statements, so it waits a while.
 func lockDir(ctx context.Context, path string) (unlock func(), err error) {
+	return lockDirWithin(ctx, path, lockPatience)
+}
+
+const lockPatience = 30 * time.Second
+
+func lockDirWithin(ctx context.Context, path string, patience time.Duration) (unlock func(), err error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("create the store's directory: %w", err)
 	}
@@ -100,7 +106,7 @@ func lockDir(ctx context.Context, path string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the store's directory: %w", err)
 	}
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(patience)
 	for {
 		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {

@@ -34,7 +34,7 @@ type ReaderConfig struct {
 	User string `yaml:"user"`
 	// Password must be set when Listen is; 8 characters at least.
 	Password string `yaml:"password"`
-	// Database is the database of unqualified names. Default: "default".
+	// Database is the database of unqualified names. Default: "gatewatch", the store's.
 	Database string `yaml:"database"`
 	// MaxExecutionTime bounds a statement. Default: 60 s.
 	MaxExecutionTime time.Duration `yaml:"max_execution_time"`
@@ -95,7 +95,7 @@ func (c Config) withDefaults() Config {
 		c.Reader.User = "reader"
 	}
 	if c.Reader.Database == "" {
-		c.Reader.Database = "default"
+		c.Reader.Database = "gatewatch"
 	}
 	if c.Reader.MaxExecutionTime == 0 {
 		c.Reader.MaxExecutionTime = time.Minute
@@ -144,9 +144,11 @@ func (c Config) sessionDefaults() map[string]string {
 		"max_threads":        strconv.Itoa(c.Threads),
 		"max_insert_threads": "1",
 		"max_memory_usage":   fmt.Sprint(c.MemoryLimit * 3 / 4),
-		// Spill instead of failing when a statement needs more than a third of the cap.
-		"max_bytes_before_external_group_by": fmt.Sprint(c.MemoryLimit / 3),
+		// Spill instead of failing; grouping early, because its tables grow by doubling.
+		"max_bytes_before_external_group_by": fmt.Sprint(c.MemoryLimit / 8),
 		"max_bytes_before_external_sort":     fmt.Sprint(c.MemoryLimit / 3),
+		// A disk that is nearly full refuses inserts, so that merges and deletions still have room to free some.
+		"min_free_disk_bytes_to_perform_insert": fmt.Sprint(16 << 20),
 	}
 }
 

@@ -67,6 +67,7 @@ func Start(ctx context.Context, opts SupervisorOptions) (*Supervisor, error) {
 	}
 	run, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
+	s.arrived(child)
 	go s.keep(run, child)
 	return s, nil
 }
@@ -140,8 +141,6 @@ func (s *Supervisor) keep(ctx context.Context, child *child) {
 	pause := &backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, Multiplier: 2, MaxInterval: 10 * time.Second}
 	pause.Reset()
 	for {
-		s.up.Store(true)
-		s.pid.Store(int64(child.pid()))
 		started := time.Now()
 		select {
 		case <-ctx.Done():
@@ -158,8 +157,14 @@ func (s *Supervisor) keep(ctx context.Context, child *child) {
 		if child = s.respawn(ctx, pause); child == nil {
 			return
 		}
+		s.arrived(child)
 		s.log.Info("engine: is back", "pid", child.pid())
 	}
+}
+
+func (s *Supervisor) arrived(child *child) {
+	s.pid.Store(int64(child.pid()))
+	s.up.Store(true)
 }
 
 // respawn tries until a child answers; nil when ctx ended first.
