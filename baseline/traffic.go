@@ -260,11 +260,17 @@ func (t *traffic) report(b *bucket, v verdict, said map[string]bool, emit detect
 	t.episodes.begin(t.finding(b, v, *run, group), b.end, emit)
 }
 
+// The directions of unusual traffic: the last part of a finding's group, and its tag.
+const (
+	directionSpike = "spike"
+	directionDrop  = "drop"
+)
+
 func (v verdict) direction() string {
 	if v.drop {
-		return "drop"
+		return directionDrop
 	}
-	return "spike"
+	return directionSpike
 }
 
 func (k EndpointKey) group(more string) []string {
@@ -276,19 +282,28 @@ func (t *traffic) toldByService(b *bucket, v verdict) bool {
 	return !v.drop && !v.cell.key.Whole() && t.serviceSpike[v.cell.key.Service].After(b.start)
 }
 
-// calm tells the open episodes that nothing was said about them in this bucket.
+// calm tells the open episodes that nothing was said about them in this bucket. A drop is over when traffic is back, not
+// when an hour comes in which none is expected.
 func (t *traffic) calm(b *bucket, said map[string]bool, emit detect.Emit) {
 	for _, key := range sortedStrings(t.episodes.open) {
-		if said[key] {
-			continue
-		}
 		e := t.episodes.open[key]
 		norm := b.model.Endpoint(EndpointKey{e.finding.Service, e.finding.Group[1], e.finding.Group[2]})
-		if norm != nil && int64(norm.Step) != b.lane.width && norm.Step > 0 {
-			continue // the other lane's
+		judged := norm != nil && norm.Step > 0
+		if said[key] || judged && int64(norm.Step) != b.lane.width { // the other lane's
+			continue
+		}
+		if judged && e.finding.Group[3] == directionDrop && !recovered(b, norm) {
+			continue
 		}
 		t.episodes.calm(key, emit)
 	}
+}
+
+// recovered reports whether half of the fewest requests ever seen at this hour of the week are back.
+func recovered(b *bucket, e *Endpoint) bool {
+	c := b.lane.cells[e.Key]
+	least := float64(e.Season.Least[b.slot]) * float64(e.Step) / oneHour
+	return c != nil && c.requests > 0 && float64(c.requests) >= least/2
 }
 
 func (t *traffic) finding(b *bucket, v verdict, run streak, group []string) detect.Finding {

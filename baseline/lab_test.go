@@ -1,0 +1,251 @@
+package baseline
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
+)
+
+// lab makes the traffic of a small shop, seeded: a product page that is busy by day and quiet at night, orders that
+// users read, reports that only run in office hours, a login.
+type lab struct {
+	rng    *rand.Rand
+	at     uint64
+	events []event.Event
+}
+
+var labStart = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
+
+const historyDays = 14
+
+func newLab(seed uint64) *lab { return &lab{rng: rand.New(rand.NewPCG(seed, 7))} }
+
+func (l *lab) event(t time.Time, method, route string, status int) *event.Event {
+	var e event.Event
+	e.Reset()
+	l.at++
+	e.Time, e.Source, e.Generation, e.Position = t, "shop.log", 1, l.at
+	e.Service, e.Method, e.Route, e.Path, e.Status = "shop", method, route, route, status
+	e.ClientIP = netip.AddrFrom4([4]byte{203, 0, 113, byte(l.rng.IntN(250) + 1)})
+	l.events = append(l.events, e)
+	return &l.events[len(l.events)-1]
+}
+
+// poisson draws a count with mean mu.
+func (l *lab) poisson(mu float64) int {
+	if mu > 30 {
+		return max(int(math.Round(mu+math.Sqrt(mu)*l.rng.NormFloat64())), 0)
+	}
+	n, p := 0, math.Exp(-mu)
+	for f := l.rng.Float64(); f > p; n++ {
+		p += math.Exp(-mu) * math.Pow(mu, float64(n+1)) / math.Gamma(float64(n+2))
+	}
+	return n
+}
+
+// dayShape is how much of the peak an hour of the day has.
+func dayShape(t time.Time) float64 {
+	return 0.15 + 0.85*math.Pow(math.Sin(math.Pi*(float64(t.Hour())+float64(t.Minute())/60)/24), 2)
+}
+
+// minutes makes the ordinary traffic of [from, to).
+func (l *lab) minutes(from, to time.Time, skip func(route string, t time.Time) bool) {
+	for t := from; t.Before(to); t = t.Add(time.Minute) {
+		at := func() time.Time { return t.Add(time.Duration(l.rng.IntN(60_000)) * time.Millisecond) }
+		shape := dayShape(t)
+		for range l.poisson(12 * shape) {
+			e := l.event(at(), "GET", "/products", 200)
+			if l.rng.IntN(200) == 0 {
+				e.Status = 500
+			}
+			if skip != nil && skip(e.Route, t) {
+				l.events = l.events[:len(l.events)-1]
+			}
+		}
+		for range l.poisson(3 * shape) {
+			e := l.event(at(), "GET", "/orders/{id}", 200)
+			user := l.rng.IntN(40)
+			e.User, e.ObjectIDs = fmt.Sprintf("u-%d", user), []string{fmt.Sprint(1000 + user*7 + l.rng.IntN(4))}
+		}
+		if h := t.Hour(); h >= 8 && h < 18 {
+			for range l.poisson(6) {
+				l.event(at(), "GET", "/reports", 200)
+			}
+		}
+	}
+}
+
+// sorted returns the events in judging order.
+func (l *lab) sorted() []event.Event {
+	slices.SortFunc(l.events, func(a, b event.Event) int { return event.Compare(&a, &b) })
+	return l.events
+}
+
+// memory is a History over events in memory.
+type memory []event.Event
+
+func (m memory) in(s Snapshot) []event.Event {
+	var out []event.Event
+	for _, e := range m {
+		if !e.Time.Before(s.From()) && e.Time.Before(s.Until) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (m memory) Endpoints(_ context.Context, s Snapshot, fn func(EndpointHours) error) error {
+	type counts struct{ n, client, server, bucket uint32 }
+	hours := map[EndpointKey]map[uint32]*[12]counts{}
+	for _, e := range m.in(s) {
+		for _, k := range []EndpointKey{endpointOf(&e), {Service: e.Service}} {
+			if hours[k] == nil {
+				hours[k] = map[uint32]*[12]counts{}
+			}
+			h := uint32(e.Time.Unix() / 3600)
+			if hours[k][h] == nil {
+				hours[k][h] = &[12]counts{}
+			}
+			c := &hours[k][h][e.Time.Unix()/300%12]
+			c.n++
+			if e.Status >= 500 {
+				c.server++
+			} else if e.Status >= 400 {
+				c.client++
+			}
+		}
+	}
+	for k, byHour := range hours {
+		r := EndpointHours{Key: k}
+		for _, h := range sortedHours(byHour) {
+			var sum counts
+			low, high := uint32(math.MaxUint32), uint32(0)
+			for _, c := range byHour[h] {
+				sum.n, sum.client, sum.server = sum.n+c.n, sum.client+c.client, sum.server+c.server
+				low, high = min(low, c.n), max(high, c.n)
+			}
+			r.Hours, r.Requests = append(r.Hours, h), append(r.Requests, sum.n)
+			r.ClientErrors, r.ServerErrors = append(r.ClientErrors, sum.client), append(r.ServerErrors, sum.server)
+			r.Peak, r.Trough = append(r.Peak, high), append(r.Trough, low)
+		}
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m memory) Actors(_ context.Context, s Snapshot, fn func(ActorHours) error) error {
+	hours := map[ActorKey]map[uint32]uint32{}
+	for _, e := range m.in(s) {
+		k := whoOf(&e).key()
+		if hours[k] == nil {
+			hours[k] = map[uint32]uint32{}
+		}
+		hours[k][uint32(e.Time.Unix()/3600)]++
+	}
+	for k, byHour := range hours {
+		r := ActorHours{Key: k, Hours: sortedHours(byHour)}
+		for _, h := range r.Hours {
+			r.Requests = append(r.Requests, byHour[h])
+		}
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m memory) Objects(_ context.Context, s Snapshot, fn func(ObjectHours) error) error {
+	hours := map[reading]map[uint32]map[string]bool{}
+	for _, e := range m.in(s) {
+		if len(e.ObjectIDs) == 0 || e.Status/100 != 2 {
+			continue
+		}
+		k, h := reading{endpointOf(&e), whoOf(&e)}, uint32(e.Time.Unix()/3600)
+		if hours[k] == nil {
+			hours[k] = map[uint32]map[string]bool{}
+		}
+		if hours[k][h] == nil {
+			hours[k][h] = map[string]bool{}
+		}
+		hours[k][h][fmt.Sprint(e.ObjectIDs)] = true
+	}
+	for k, byHour := range hours {
+		r := ObjectHours{Key: k.endpoint, Actor: k.actor.key(), Hours: sortedHours(byHour)}
+		for _, h := range r.Hours {
+			r.Distinct = append(r.Distinct, uint32(len(byHour[h])))
+		}
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortedHours[V any](m map[uint32]V) []uint32 {
+	var hours []uint32
+	for h := range m {
+		hours = append(hours, h)
+	}
+	slices.Sort(hours)
+	return hours
+}
+
+var labHistory = sync.OnceValue(func() memory {
+	l := newLab(1)
+	l.minutes(labStart, labStart.AddDate(0, 0, historyDays), nil)
+	return l.sorted()
+})
+
+func labSnapshot() Snapshot {
+	until := labStart.AddDate(0, 0, historyDays)
+	return Snapshot{Until: until, Cut: until, WindowDays: 28, Generation: "test"}
+}
+
+var labModel = sync.OnceValue(func() *Model {
+	m, err := Recompute(context.Background(), Config{}, labHistory(), labSnapshot())
+	if err != nil {
+		panic(err)
+	}
+	return m
+})
+
+// judgeAll runs the learned detectors over events and returns every emission, then closes what ends by 'until'.
+func judgeAll(t *testing.T, events []event.Event, until time.Time, m ...*Model) []detect.Finding {
+	t.Helper()
+	d := NewDetectors(Config{})
+	for _, m := range m {
+		d.UseModel(m)
+	}
+	var found []detect.Finding
+	j := detect.NewJudge(func(f detect.Finding) { found = append(found, f) }, d.List()...)
+	for i := range events {
+		e := events[i]
+		j.Observe(&e)
+	}
+	j.Advance(until)
+	if n := d.Overflow(); n != 0 {
+		t.Errorf("%d events were not counted", n)
+	}
+	return found
+}
+
+// firsts keeps the first revision of each finding.
+func firsts(found []detect.Finding) (out []detect.Finding) {
+	for _, f := range found {
+		if f.Revision == 1 {
+			out = append(out, f)
+		}
+	}
+	return out
+}
