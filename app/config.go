@@ -1,0 +1,132 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/gatewatch/gatewatch/baseline"
+	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/ingest/enrich"
+	"github.com/gatewatch/gatewatch/ingest/route"
+	"github.com/gatewatch/gatewatch/parsers"
+	"github.com/gatewatch/gatewatch/store"
+	"github.com/gatewatch/gatewatch/store/engine"
+)
+
+// Config is the configuration of `gatewatch serve`. The zero value stands for the documented defaults;
+// deploy/gatewatch.yaml shows every key.
+type Config struct {
+	// DataDir holds the embedded store, checkpoints, the admin socket and the installation's secret. Default
+	// "gatewatch-data".
+	DataDir string `yaml:"data_dir"`
+	// Listen is HOST:PORT of REST, console and ingest. Default 127.0.0.1:8642: loopback until told otherwise.
+	Listen string `yaml:"listen"`
+	// TLS serves HTTPS with this certificate, which is read again when the files change.
+	TLS TLS `yaml:"tls"`
+
+	Store     store.Config    `yaml:"store"`
+	Engine    engine.Config   `yaml:"engine"` // the embedded engine; it means nothing when store.dsn is set
+	Sources   []Source        `yaml:"sources"`
+	Identity  enrich.Config   `yaml:"identity"`
+	GeoIP     []string        `yaml:"geoip"` // databases in MaxMind's format; several are combined
+	Routes    route.Config    `yaml:"routes"`
+	Rules     RulesConfig     `yaml:"rules"`
+	Baseline  baseline.Config `yaml:"baseline"`
+	Incidents incident.Config `yaml:"incidents"`
+}
+
+// TLS names a certificate and its key, both PEM files.
+type TLS struct {
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+}
+
+// Source is a set of log files that one gateway writes.
+type Source struct {
+	Name     string       `yaml:"name"`      // default: the file's path
+	Files    []string     `yaml:"files"`     // globs
+	Format   parsers.Spec `yaml:"format"`    // default auto
+	Service  string       `yaml:"service"`   // for logs that name none; default "default"
+	TimeZone string       `yaml:"time_zone"` // IANA name, for times without a zone; default UTC
+}
+
+// RulesConfig says which rules run.
+type RulesConfig struct {
+	Dirs     []string `yaml:"dirs"`     // folders of further Sigma rules (*.yml)
+	Disabled []string `yaml:"disabled"` // ids of built-in rules that are off
+}
+
+// DefaultService is the service of logs that name none.
+const DefaultService = "default"
+
+const (
+	defaultDataDir = "gatewatch-data"
+	defaultListen  = "127.0.0.1:8642"
+)
+
+// WithDefaults returns c with this room's own defaults filled in; the other rooms fill theirs.
+func (c Config) WithDefaults() Config {
+	if c.DataDir == "" {
+		c.DataDir = defaultDataDir
+	}
+	if c.Listen == "" {
+		c.Listen = defaultListen
+	}
+	for i := range c.Sources {
+		if c.Sources[i].Format.Name == "" && c.Sources[i].Format.String() == "auto" {
+			c.Sources[i].Format.Name = "auto"
+		}
+	}
+	return c
+}
+
+// Validate returns every fault: the key, the value, what is accepted.
+func (c Config) Validate() (faults []error) {
+	if c.Listen != "" {
+		if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+			faults = append(faults, fmt.Errorf("listen: %q: want HOST:PORT (%w)", c.Listen, err))
+		}
+	}
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		faults = append(faults, fmt.Errorf("tls: certificate and key go together"))
+	}
+	names := map[string]bool{}
+	for i, s := range c.Sources {
+		faults = append(faults, s.validate(fmt.Sprintf("sources[%d]", i), names)...)
+	}
+	st := c.Store
+	if st.DSN == "" {
+		st.Options = &clickhouse.Options{} // the embedded engine gives the real ones at start
+	}
+	faults = append(faults, st.Validate()...)
+	faults = append(faults, c.Engine.Validate()...)
+	faults = append(faults, c.Identity.Validate()...)
+	faults = append(faults, c.Routes.Validate()...)
+	faults = append(faults, c.Baseline.Validate()...)
+	faults = append(faults, c.Incidents.Validate()...)
+	return faults
+}
+
+func (s Source) validate(key string, names map[string]bool) (faults []error) {
+	if len(s.Files) == 0 {
+		faults = append(faults, fmt.Errorf("%s.files: empty: want at least one file or glob", key))
+	}
+	if s.Name != "" && names[s.Name] {
+		faults = append(faults, fmt.Errorf("%s.name: %q: another source has this name", key, s.Name))
+	}
+	names[s.Name] = true
+	if err := s.Format.Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("%s.format: %w", key, err))
+	}
+	if _, err := time.LoadLocation(s.TimeZone); err != nil {
+		faults = append(faults, fmt.Errorf("%s.time_zone: %q: want an IANA name such as Europe/Berlin", key, s.TimeZone))
+	}
+	return faults
+}
+
+// discard is the logger of those who were given none.
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -1,0 +1,265 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/gatewatch/gatewatch/baseline"
+	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
+	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/store"
+)
+
+const (
+	liveHold     = time.Second            // how long an event may wait for another source
+	releaseEvery = 200 * time.Millisecond // how often what waits is looked at
+	// idleAfter is how long after the last event of live sources the wall clock moves event time on.
+	idleAfter = 10 * time.Second
+	// liveLag is how far behind the wall clock a stream may be and still be called live.
+	liveLag = 5 * time.Minute
+	// historyLag is how old an event is that belongs to imported history: baselines are then learned on the way.
+	historyLag = 26 * time.Hour
+	saveEvery  = 10 * time.Second
+)
+
+// stream judges what was stored: it orders the blocks, feeds the detectors, and hands findings to the incidents. One
+// goroutine runs it. Its place is saved in a file, and after a restart the events before and behind that place are
+// read out of the store and go through the same code.
+type stream struct {
+	store     *store.Store
+	judge     *detect.Judge
+	incidents *incident.Manager
+	learned   *baseline.Detectors
+	learner   *learner
+	log       *slog.Logger
+	file      string // of the saved place
+	now       func() time.Time
+
+	blocks   chan []*event.Event
+	live     *detect.Live
+	findings []detect.Finding
+	muted    bool // replaying what was judged before: its findings are known
+	day      time.Time
+	news     uint64
+	newest   time.Time // event time
+	arrived  time.Time // wall clock of the last block
+	saved    time.Time
+	ctx      context.Context //nolint:containedctx // Run's, for callbacks of the judge
+	err      error
+}
+
+// streamPlace is what the file holds.
+type streamPlace struct {
+	Last     event.Place `json:"last"`     // the furthest event judged
+	Ingested time.Time   `json:"ingested"` // its stamp or a newer one
+}
+
+func newStream(s stream, detectors ...detect.Detector) *stream {
+	st := &s
+	st.blocks = make(chan []*event.Event, 2)
+	st.live = detect.NewLive(liveHold)
+	if st.now == nil {
+		st.now = time.Now
+	}
+	st.judge = detect.NewJudge(func(f detect.Finding) {
+		if !st.muted {
+			st.findings = append(st.findings, f)
+		}
+	}, detectors...)
+	return st
+}
+
+// offer hands over a stored block. It blocks while two blocks wait: that is back pressure.
+func (s *stream) offer(ctx context.Context, block []*event.Event) {
+	select {
+	case s.blocks <- block:
+	case <-ctx.Done(): // replayed out of the store at the next start
+	}
+}
+
+// Run replays, then judges blocks until ctx ends.
+func (s *stream) Run(ctx context.Context) error {
+	s.ctx = ctx
+	ticker := time.NewTicker(releaseEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return s.finish()
+		case block := <-s.blocks:
+			s.arrived = s.now()
+			s.live.Push(block, s.arrived, s.observe)
+		case m := <-s.learner.published:
+			s.learned.UseModel(m)
+		case <-ticker.C:
+			s.live.Release(s.now(), s.observe)
+			s.idle()
+		}
+		if err := s.settle(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// observe judges one event, and before the first of a new day in imported history learns from the days before.
+func (s *stream) observe(ev *event.Event) {
+	if ev.Time.After(s.newest) {
+		s.newest = ev.Time
+		if day := baseline.DayStart(ev.Time); day.After(s.day) {
+			if !s.day.IsZero() && s.now().Sub(day) > historyLag {
+				s.learnHistory(day)
+			}
+			s.day = day
+		}
+	}
+	s.news++
+	s.judge.Observe(ev)
+}
+
+func (s *stream) learnHistory(day time.Time) {
+	if !baseline.Due(s.learner.current(), day, s.news) || s.err != nil {
+		return
+	}
+	s.judge.Advance(day)
+	m, err := s.learner.learn(s.ctx, day, s.judge.Stats().Ingested)
+	if err != nil {
+		s.err = err
+		return
+	}
+	s.news = 0
+	s.learned.UseModel(m)
+}
+
+// idle moves event time on by the wall clock while live sources are silent, so that windows close and a drop to
+// nothing is seen. A stream that lags behind (history, a backlog) is left alone.
+func (s *stream) idle() {
+	quiet := s.now().Sub(s.arrived)
+	if s.newest.IsZero() || quiet < idleAfter || s.live.Waiting() > 0 {
+		return
+	}
+	if lag := s.arrived.Sub(s.newest); lag >= 0 && lag <= liveLag {
+		s.judge.Advance(s.newest.Add(quiet - idleAfter))
+	}
+}
+
+// settle makes the findings durable, trying until the store takes them, and saves the place now and then.
+func (s *stream) settle(ctx context.Context) error {
+	if s.err != nil {
+		return s.err
+	}
+	for wait := 100 * time.Millisecond; len(s.findings) > 0; wait = min(2*wait, 5*time.Second) {
+		err := s.incidents.Apply(ctx, s.findings)
+		if err == nil {
+			s.findings = s.findings[:0]
+			break
+		}
+		if !errors.Is(err, store.ErrUnavailable) {
+			return fmt.Errorf("group findings: %w", err)
+		}
+		s.log.Warn("the store takes no findings; detection waits", "err", err, "findings", len(s.findings))
+		select {
+		case <-ctx.Done():
+			return nil // not saved: judged again at the next start
+		case <-time.After(wait):
+		}
+	}
+	if now := s.now(); now.Sub(s.saved) >= saveEvery {
+		s.saved = now
+		return s.save()
+	}
+	return nil
+}
+
+// finish judges what came in before the stop and saves the place.
+func (s *stream) finish() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopPatience/2)
+	defer cancel()
+	s.ctx = ctx
+	for len(s.blocks) > 0 {
+		s.live.Push(<-s.blocks, s.now(), s.observe)
+	}
+	s.live.Release(s.now().Add(2*liveHold), s.observe)
+	if err := s.settle(ctx); err != nil || len(s.findings) > 0 {
+		return err
+	}
+	return s.save()
+}
+
+func (s *stream) save() error {
+	st := s.judge.Stats()
+	if st.Judged == 0 {
+		return nil
+	}
+	b, err := json.Marshal(streamPlace{Last: st.Last, Ingested: st.Ingested})
+	if err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(s.file, b, 0o600); err != nil {
+		return fmt.Errorf("save the place of detection: %w", err)
+	}
+	return nil
+}
+
+func (s *stream) load() (streamPlace, error) {
+	var p streamPlace
+	b, err := os.ReadFile(s.file)
+	if errors.Is(err, os.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return p, fmt.Errorf("read the place of detection: %w", err)
+	}
+	if err := json.Unmarshal(b, &p); err != nil {
+		aside := s.file + ".corrupt"
+		s.log.Error("the saved place of detection is damaged; it is set aside, and the last hour of events is judged again "+
+			"(findings that are known are not repeated)", "file", aside, "err", err)
+		return streamPlace{}, os.Rename(s.file, aside)
+	}
+	return p, nil
+}
+
+// replay brings the detectors to where they were: open episodes out of the findings, then the events since the saved
+// place, with as many before it as the windows reach back. What was judged before raises nothing a second time.
+func (s *stream) replay(ctx context.Context) error {
+	s.ctx = ctx
+	place, err := s.load()
+	if err != nil {
+		return err
+	}
+	open, err := s.incidents.OpenFindings(ctx)
+	if err != nil {
+		return fmt.Errorf("load open findings: %w", err)
+	}
+	s.judge.Restore(open)
+	last := place.Last.Time
+	if last.IsZero() {
+		if last, err = s.store.NewestEvent(ctx); err != nil {
+			return err
+		}
+	}
+	q := store.Query{From: last.Add(-s.judge.Lookback())}
+	var replayed uint64
+	err = s.store.ReadEvents(ctx, q, func(ev *event.Event) error {
+		s.muted = ev.Place().Compare(place.Last) <= 0 && !ev.IngestedAt.After(place.Ingested)
+		s.observe(ev)
+		replayed++
+		return s.settle(ctx)
+	})
+	s.muted = false
+	if err != nil {
+		return fmt.Errorf("replay events since %s: %w", q.From.Format(time.RFC3339), err)
+	}
+	if replayed > 0 {
+		s.log.Info("detection took up where it was", "replayed", replayed, "from", q.From, "open_findings", len(open))
+	}
+	s.news = 0
+	return s.settle(ctx)
+}
