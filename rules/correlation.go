@@ -129,7 +129,7 @@ func (l *loader) correlationCondition(d *draft, c *Correlation, n *yaml.Node) {
 // stored reports whether a field is one that events are stored with, so that a measure can name it.
 func stored(id fieldID) bool {
 	switch id {
-	case fieldNone, fieldURI, fieldActor, fieldExtension, fieldHour, fieldWeekday, fieldObjectIDs:
+	case fieldNone, fieldURI, fieldPayload, fieldActor, fieldExtension, fieldHour, fieldWeekday, fieldObjectIDs:
 		return false
 	}
 	return true

@@ -242,7 +242,7 @@ func entity(s string) (rune, int) {
 		}
 		var r rune
 		start := i
-		for ; i < len(s) && i-start < 8 && isHex(s[i]) && (base == 16 || s[i] <= '9'); i++ {
+		for ; i < len(s) && r <= utf8.MaxRune && isHex(s[i]) && (base == 16 || s[i] <= '9'); i++ {
 			r = r*base + rune(unhex(s[i]))
 		}
 		if i == start || r == 0 || r > utf8.MaxRune {
@@ -293,7 +293,7 @@ func overlong(s string) (rune, int) {
 		return rune(s[1]&1)<<6 | rune(s[2]&0x3f), 3
 	case s[0] == 0xf0 && cont(1) && cont(2) && cont(3) && s[1] == 0x80 && s[2] <= 0x81:
 		return rune(s[2]&1)<<6 | rune(s[3]&0x3f), 4
-	case s[0] >= 0xe2:
+	case s[0] >= 0xc2:
 		r, n := utf8.DecodeRuneInString(s)
 		if m := narrow(r); n > 1 && m != r {
 			return m, n
@@ -311,7 +311,7 @@ func narrow(r rune) rune {
 		return '\''
 	case r == 0x2215 || r == 0x2044:
 		return '/'
-	case r == 0x00a0 || r == 0x3000:
+	case r == 0x00a0 || r == 0x3000 || r == 0xfeff || r >= 0x200b && r <= 0x200f || r == 0x00ad:
 		return ' '
 	}
 	return r

@@ -11,7 +11,7 @@ import (
 )
 
 // keywordFields are searched by a selection that is a list of words without a field.
-var keywordFields = []fieldID{fieldURI, fieldUserAgent, fieldReferer, fieldUser, fieldHost}
+var keywordFields = []fieldID{fieldPayload, fieldUser, fieldHost}
 
 // detection compiles the detection section of one rule.
 type detection struct {
@@ -81,7 +81,7 @@ func (l *loader) compileDetection(d *draft, p *program, section *yaml.Node, at s
 // needName is the event field that a log must carry for a field to be usable; empty for those that every log has.
 func needName(id fieldID) string {
 	switch id {
-	case fieldNone, fieldURI, fieldPath, fieldQuery, fieldRequestLine, fieldExtension, fieldHour, fieldWeekday,
+	case fieldNone, fieldURI, fieldPayload, fieldPath, fieldQuery, fieldRequestLine, fieldExtension, fieldHour, fieldWeekday,
 		fieldService, fieldSource, fieldFormat, fieldActor, fieldIsBot, fieldUAFamily, fieldHost, fieldReferer,
 		fieldUser, fieldRoute, fieldObjectIDs, fieldScheme:
 		return ""

@@ -18,6 +18,7 @@ const (
 	fieldQuery
 	fieldReferer
 	fieldUserAgent
+	fieldPayload // all that a client writes freely: uri, user_agent and referer
 	fieldMethod
 	fieldHost
 	fieldUser
@@ -78,6 +79,7 @@ var fieldSpecs = [fieldCount]fieldSpec{
 	{fieldQuery, "query", kindDecoded},
 	{fieldReferer, "referer", kindDecoded},
 	{fieldUserAgent, "user_agent", kindDecoded},
+	{fieldPayload, "payload", kindDecoded},
 	{fieldMethod, "method", kindText},
 	{fieldHost, "host", kindText},
 	{fieldUser, "user", kindText},
@@ -212,7 +214,7 @@ func fieldText(ev *event.Event, id fieldID) string {
 			return ev.User
 		}
 		return addressText(ev.ClientIP)
-	case fieldURI:
+	case fieldURI, fieldPayload:
 		switch {
 		case ev.RequestLine != "":
 			return ev.RequestLine
@@ -281,7 +283,7 @@ func fieldExists(ev *event.Event, id fieldID) bool {
 		return ev.ClientIP.IsValid()
 	case fieldActor:
 		return ev.User != "" || ev.ClientIP.IsValid()
-	case fieldURI:
+	case fieldURI, fieldPayload:
 		return ev.Path != "" || ev.RequestLine != ""
 	}
 	if id.spec().kind == kindNumber {

@@ -57,6 +57,9 @@ func plainValue(s string) bool {
 // injected is libinjection's verdict (sqli or xss) over the decoded parts of a field: the values and odd names of
 // parameters, the segments of a path, a header as a whole.
 func (m *Matcher) injected(id fieldID, kind string) bool {
+	if classOf(id) == classURI && !suspicious(m.ev.Query) && !suspicious(m.ev.Path) {
+		return false
+	}
 	verdict := isSQLi
 	if kind == "xss" {
 		verdict = libinjection.IsXSS
@@ -75,8 +78,11 @@ func (m *Matcher) injected(id fieldID, kind string) bool {
 		return m.injectedQuery(m.ev.Query, test)
 	case fieldURI:
 		return m.injected(fieldPath, kind) || m.injected(fieldQuery, kind)
+	case fieldUserAgent:
+		return suspiciousAgent(m.ev.UserAgent) && test(m.ev.UserAgent, false)
 	case fieldReferer:
-		if _, query, ok := strings.Cut(m.ev.Referer, "?"); ok {
+		if strings.HasPrefix(m.ev.Referer, "http://") || strings.HasPrefix(m.ev.Referer, "https://") {
+			_, query, _ := strings.Cut(m.ev.Referer, "?")
 			return m.injectedQuery(query, test)
 		}
 	}
@@ -93,7 +99,7 @@ func (m *Matcher) injectedQuery(query string, test func(string, bool) bool) bool
 	}) {
 		return true
 	}
-	views := m.arena.appendBase64(nil, query)
+	views := m.arena.appendBase64(nil, query, "&")
 	for _, v := range views {
 		if test(v.text, false) {
 			return true
@@ -101,6 +107,9 @@ func (m *Matcher) injectedQuery(query string, test func(string, bool) bool) bool
 	}
 	return false
 }
+
+// suspiciousAgent keeps the brackets and semicolons of ordinary user agents away from libinjection.
+func suspiciousAgent(s string) bool { return strings.ContainsAny(s, "'\"<>`|\\%{}$#") }
 
 func isSQLi(s string) bool {
 	found, _ := libinjection.IsSQLi(s)
@@ -122,15 +131,15 @@ func eachPart(s, sep string, f func(string) bool) bool {
 	return false
 }
 
-// appendBase64 appends the decoded forms of those values of a query that are plausibly Base64 of a text: long enough,
+// appendBase64 appends the decoded forms of those parts of a text (values of parameters, segments) that are plausibly Base64 of a text: long enough,
 // of its alphabet, and printable when decoded.
-func (a *arena) appendBase64(views []view, query string) []view {
-	if len(query) < minBase64 {
+func (a *arena) appendBase64(views []view, text, sep string) []view {
+	if len(text) < minBase64 {
 		return views
 	}
 	tried := 0
-	eachPart(query, "&", func(pair string) bool {
-		if _, v, ok := strings.Cut(pair, "="); ok {
+	eachPart(text, sep, func(pair string) bool {
+		if _, v, ok := strings.Cut(pair, "="); ok && sep == "&" {
 			pair = v
 		}
 		if len(pair) < minBase64 || len(pair) > maxValueBytes {

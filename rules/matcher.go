@@ -1,8 +1,8 @@
 package rules
 
 import (
+	"hash/maphash"
 	"slices"
-	"strings"
 
 	"github.com/gatewatch/gatewatch/event"
 )
@@ -15,14 +15,20 @@ type Matcher struct {
 	ev    *event.Event
 	arena arena
 
-	views  [fieldCount]fieldViews
-	atoms  []atomState
-	judged []uint32 // by rule: the epoch in which it was judged
-	hits   []int32
-	found  []int32 // signature indexes that matched
-	key    []byte
+	views     [fieldCount]fieldViews
+	atoms     []atomState
+	trueAtoms []int32
+	judged    []uint32 // by rule: the epoch in which it was judged
+	found     []int32  // signature indexes that matched
+	key       []byte
+	shared    map[string][]string // the signature slices handed out, by packed indexes
+
+	seed   maphash.Seed
 	caches [classCount]scanCache
-	shared map[string][]string // the signature slices handed out, by packed indexes
+	pass   uint32 // counts the scans of a class
+	hits   []int32
+	seen   []uint32 // by literal: the pass in which it was seen
+	tried  []uint32 // by atom: the pass in which it was tried
 }
 
 type fieldViews struct {
@@ -40,7 +46,8 @@ type atomState struct {
 func (s *Set) NewMatcher() *Matcher {
 	return &Matcher{
 		set: s, atoms: make([]atomState, len(s.program.atoms)), judged: make([]uint32, len(s.perEvent)),
-		shared: map[string][]string{},
+		shared: map[string][]string{}, seed: maphash.MakeSeed(), caches: newScanCaches(),
+		seen: make([]uint32, len(s.program.texts)), tried: make([]uint32, len(s.program.atoms)),
 	}
 }
 
@@ -48,10 +55,19 @@ func (s *Set) NewMatcher() *Matcher {
 // with other events: read it, never write into it.
 func (m *Matcher) Match(ev *event.Event) {
 	m.begin(ev)
+	m.scan(classURI)
+	if ev.UserAgent != "" {
+		m.scan(classUserAgent)
+	}
+	if ev.Referer != "" {
+		m.scan(classReferer)
+	}
 	p := m.set.program
-	m.scanURI()
-	m.scanCached(classUserAgent, fieldUserAgent, ev.UserAgent)
-	m.scanCached(classReferer, fieldReferer, ev.Referer)
+	for _, a := range m.trueAtoms {
+		for _, r := range p.triggers[a] {
+			m.judge(r)
+		}
+	}
 	for _, r := range p.always {
 		m.judge(r)
 	}
@@ -62,60 +78,17 @@ func (m *Matcher) begin(ev *event.Event) {
 	m.ev = ev
 	m.arena.reset()
 	m.found = m.found[:0]
+	m.trueAtoms = m.trueAtoms[:0]
 	m.epoch++
-	if m.epoch == 0 { // wrapped: forget all marks
-		m.epoch = 1
+	if m.epoch > 1<<30 || m.pass > 1<<30 { // forget all marks before they wrap
+		m.epoch, m.pass = 1, 0
 		clear(m.atoms)
 		clear(m.judged)
+		clear(m.seen)
+		clear(m.tried)
 		for i := range m.views {
 			m.views[i].epoch = 0
 		}
-	}
-}
-
-// scanURI looks for literals in all forms of the request target.
-func (m *Matcher) scanURI() {
-	m.hits = m.hits[:0]
-	for i := range m.textViews(fieldURI) {
-		m.hits = m.set.program.scan.scan(m.views[fieldURI].list[i].text, m.hits)
-	}
-	m.trigger(classURI, m.hits)
-	if suspicious(m.ev.Query) || suspicious(m.ev.Path) {
-		m.triggerLiteral(literalID(specialText, classURI))
-	}
-}
-
-// scanCached looks for literals in a field whose values recur.
-func (m *Matcher) scanCached(class scanClass, id fieldID, text string) {
-	if text == "" {
-		return
-	}
-	e := m.caches[class].entry(text)
-	if e.text != text {
-		m.hits = m.hits[:0]
-		for i := range m.textViews(id) {
-			m.hits = m.set.program.scan.scan(m.views[id].list[i].text, m.hits)
-		}
-		slices.Sort(m.hits)
-		e.text = strings.Clone(text)
-		e.hits = append(e.hits[:0], slices.Compact(m.hits)...)
-		e.special = suspicious(text)
-	}
-	m.trigger(class, e.hits)
-	if e.special {
-		m.triggerLiteral(literalID(specialText, class))
-	}
-}
-
-func (m *Matcher) trigger(class scanClass, hits []int32) {
-	for _, h := range hits {
-		m.triggerLiteral(literalID(h+1, class)) // the automaton holds texts[1:]
-	}
-}
-
-func (m *Matcher) triggerLiteral(lit int32) {
-	for _, r := range m.set.program.triggers[lit] {
-		m.judge(r)
 	}
 }
 
@@ -197,8 +170,13 @@ func (m *Matcher) textViews(id fieldID) []view {
 	case id.spec().kind == kindDecoded:
 		text := fieldText(m.ev, id)
 		f.list = m.arena.appendViews(append(f.list, view{text: text}), text, id == fieldQuery)
-		if id == fieldQuery {
-			f.list = m.arena.appendBase64(f.list, text)
+		switch id {
+		case fieldQuery:
+			f.list = m.arena.appendBase64(f.list, text, "&")
+		case fieldPath:
+			f.list = m.arena.appendBase64(f.list, text, "/")
+		case fieldUserAgent, fieldReferer:
+			f.list = m.arena.appendBase64(f.list, text, "\n")
 		}
 	default:
 		f.list = append(f.list, view{text: fieldText(m.ev, id)})

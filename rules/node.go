@@ -3,8 +3,8 @@ package rules
 // node is a part of a compiled condition.
 type node interface {
 	eval(m *Matcher) bool
-	// need returns literals of which at least one was seen in the event whenever the node is true, or nil when there
-	// are no such literals and the node has to be judged for every event.
+	// need returns atoms of which at least one is true whenever the node is, or nil when there are none that a scan
+	// judges, so that the node has to be judged for every event.
 	need(p *program) []int32
 }
 
@@ -38,13 +38,18 @@ func (n notNode) eval(m *Matcher) bool { return !n.of.eval(m) }
 
 func (n constNode) eval(*Matcher) bool { return bool(n) }
 
-// eval judges an atom once per event, however many rules share it.
+// eval judges an atom once per event, however many rules share it. Those of a class were judged by its scan, which
+// marked the true ones.
 func (n atomNode) eval(m *Matcher) bool {
 	state := &m.atoms[n]
 	if state.epoch == m.epoch {
 		return state.value
 	}
-	v := m.evalAtom(&m.set.program.atoms[n])
+	a := &m.set.program.atoms[n]
+	if a.class != classNone && a.event == nil {
+		return m.absent(a)
+	}
+	v := m.evalAtom(a)
 	state.epoch, state.value = m.epoch, v
 	return v
 }
@@ -52,7 +57,7 @@ func (n atomNode) eval(m *Matcher) bool {
 func (n andNode) need(p *program) []int32 {
 	var best []int32
 	for _, c := range n {
-		if ids := c.need(p); ids != nil && (best == nil || p.rarer(ids, best)) {
+		if ids := c.need(p); ids != nil && (best == nil || len(ids) < len(best)) {
 			best = ids
 		}
 	}
@@ -80,4 +85,26 @@ func (n constNode) need(*program) []int32 {
 	return []int32{}
 }
 
-func (n atomNode) need(p *program) []int32 { return p.atoms[n].lits }
+func (n atomNode) need(p *program) []int32 {
+	if a := &p.atoms[n]; a.class == classNone || a.event != nil || a.class != classURI && p.matchesEmpty(a) {
+		return nil
+	}
+	return []int32{int32(n)}
+}
+
+// matchesEmpty reports whether the comparison is true of an absent text, which no scan sees.
+func (p *program) matchesEmpty(a *atom) bool {
+	return a.text != nil && a.text.match(&view{})
+}
+
+// absent judges a comparison that no scan found true: false, unless the header is not there and the comparison is true
+// of an absent text.
+func (m *Matcher) absent(a *atom) bool {
+	switch a.class {
+	case classUserAgent:
+		return m.ev.UserAgent == "" && m.set.program.matchesEmpty(a)
+	case classReferer:
+		return m.ev.Referer == "" && m.set.program.matchesEmpty(a)
+	}
+	return false
+}

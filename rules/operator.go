@@ -14,9 +14,9 @@ import (
 type textTest interface {
 	// match reports whether the form satisfies the comparison.
 	match(v *view) bool
-	// need returns literals in lower case of which at least one stands in every text that matches, compared without
-	// regard to ASCII case; nil when there are none. The matcher skips rules none of whose literals were seen.
-	need() []string
+	// need returns lists of literals in lower case: of each list at least one stands in every text that matches,
+	// compared without regard to ASCII case. The list that picks the fewest texts comes first; nil when there is none.
+	need() [][]string
 }
 
 // eventTest is a comparison that reads the event itself rather than a text.
@@ -32,12 +32,12 @@ type anyEqual struct {
 
 func (t *anyEqual) match(v *view) bool { return t.texts[form(v, t.cased)] }
 
-func (t *anyEqual) need() []string {
+func (t *anyEqual) need() [][]string {
 	lits := make([]string, 0, len(t.texts))
 	for s := range t.texts {
 		lits = append(lits, s)
 	}
-	return lowerAll(lits)
+	return oneList(lits)
 }
 
 // anyPrefix matches a text that begins with one of several. Example: path|startswith: [/admin, /manager].
@@ -59,7 +59,7 @@ func (t *anyPrefix) match(v *view) bool {
 	return false
 }
 
-func (t *anyPrefix) need() []string { return lowerAll(slices.Concat(t.byFirst[:]...)) }
+func (t *anyPrefix) need() [][]string { return oneList(slices.Concat(t.byFirst[:]...)) }
 
 // anySuffix matches a text that ends with one of several. Example: path|endswith: [.bak, .old].
 type anySuffix struct {
@@ -80,7 +80,7 @@ func (t *anySuffix) match(v *view) bool {
 	return false
 }
 
-func (t *anySuffix) need() []string { return lowerAll(slices.Concat(t.byLast[:]...)) }
+func (t *anySuffix) need() [][]string { return oneList(slices.Concat(t.byLast[:]...)) }
 
 // anyContains matches a text in which one of several stands.
 type anyContains struct {
@@ -98,7 +98,7 @@ func (t *anyContains) match(v *view) bool {
 	return false
 }
 
-func (t *anyContains) need() []string { return lowerAll(t.texts) }
+func (t *anyContains) need() [][]string { return oneList(t.texts) }
 
 // glob matches a whole text against a pattern with wildcards.
 type glob struct {
@@ -108,7 +108,7 @@ type glob struct {
 
 func (t *glob) match(v *view) bool { return t.p.matchGlob(form(v, t.cased)) }
 
-func (t *glob) need() []string {
+func (t *glob) need() [][]string {
 	longest := ""
 	for _, run := range t.p.literalRuns() {
 		if len(run) > len(longest) {
@@ -118,14 +118,14 @@ func (t *glob) need() []string {
 	if longest == "" {
 		return nil
 	}
-	return lowerAll([]string{longest})
+	return oneList([]string{longest})
 }
 
 // expression matches a text in which a regular expression (RE2 syntax) finds something. It is case-sensitive unless
 // the flag i says otherwise, as Sigma has it.
 type expression struct {
 	re   *regexp.Regexp
-	lits []string
+	lits [][]string
 }
 
 func newExpression(source string) (*expression, error) {
@@ -137,24 +137,39 @@ func newExpression(source string) (*expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &expression{re: re, lits: requiredLiterals(tree.Simplify())}, nil
+	lits := requiredLiterals(tree.Simplify())
+	slices.SortStableFunc(lits, func(a, b []string) int {
+		switch {
+		case better(a, b):
+			return -1
+		case better(b, a):
+			return 1
+		}
+		return 0
+	})
+	return &expression{re: re, lits: lits[:min(len(lits), maxLists)]}, nil
 }
 
 func (t *expression) match(v *view) bool { return t.re.MatchString(v.text) }
-func (t *expression) need() []string     { return t.lits }
+func (t *expression) need() [][]string   { return t.lits }
 
-// maxRequired bounds the literals that stand for one expression.
-const maxRequired = 256
+// Bounds on the literals that stand for one expression.
+const (
+	maxRequired = 256 // in a list
+	maxLists    = 4
+)
 
-// requiredLiterals returns literals of which one must stand in every match of the expression, or nil.
-func requiredLiterals(re *syntax.Regexp) []string {
+// requiredLiterals returns lists of literals of each of which one must stand in every match of the expression.
+func requiredLiterals(re *syntax.Regexp) [][]string {
 	switch re.Op {
 	case syntax.OpLiteral:
 		if lit := strings.ToLower(string(re.Rune)); isASCII(lit) {
-			return []string{lit}
+			return [][]string{{lit}}
 		}
 	case syntax.OpCharClass:
-		return smallClass(re)
+		if lits := smallClass(re); lits != nil {
+			return [][]string{lits}
+		}
 	case syntax.OpCapture, syntax.OpPlus:
 		return requiredLiterals(re.Sub[0])
 	case syntax.OpRepeat:
@@ -162,23 +177,27 @@ func requiredLiterals(re *syntax.Regexp) []string {
 			return requiredLiterals(re.Sub[0])
 		}
 	case syntax.OpConcat:
-		var best []string
+		var all [][]string
 		for _, sub := range re.Sub {
-			if lits := requiredLiterals(sub); lits != nil && better(lits, best) {
-				best = lits
-			}
-		}
-		return best
-	case syntax.OpAlternate:
-		var all []string
-		for _, sub := range re.Sub {
-			lits := requiredLiterals(sub)
-			if lits == nil || len(all)+len(lits) > maxRequired {
-				return nil
-			}
-			all = append(all, lits...)
+			all = append(all, requiredLiterals(sub)...)
 		}
 		return all
+	case syntax.OpAlternate:
+		// One list that has the best of each branch.
+		var all []string
+		for _, sub := range re.Sub {
+			var best []string
+			for _, lits := range requiredLiterals(sub) {
+				if better(lits, best) {
+					best = lits
+				}
+			}
+			if best == nil || len(all)+len(best) > maxRequired {
+				return nil
+			}
+			all = append(all, best...)
+		}
+		return [][]string{all}
 	}
 	return nil
 }
@@ -296,6 +315,14 @@ func form(v *view, cased bool) string {
 		return v.text
 	}
 	return v.lower
+}
+
+// oneList returns the literals as the only list, or nil if they cannot serve.
+func oneList(lits []string) [][]string {
+	if lits = lowerAll(lits); lits == nil {
+		return nil
+	}
+	return [][]string{lits}
 }
 
 // lowerAll returns the literals in lower case, or nil if one of them cannot serve to pick events.

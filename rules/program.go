@@ -2,8 +2,9 @@ package rules
 
 import "fmt"
 
-// scanClass groups the fields whose forms are scanned together for literals.
-type scanClass int32
+// scanClass groups fields whose verdicts depend on one or two texts of the event alone. For each class the matcher
+// finds, once per text, the comparisons that are true; texts recur, so it remembers them.
+type scanClass int8
 
 const (
 	classURI scanClass = iota // path, query, uri, raw request line
@@ -28,31 +29,29 @@ func classOf(id fieldID) scanClass {
 // atom is one comparison of one field, shared by all rules that make it.
 type atom struct {
 	field  fieldID
+	class  scanClass
 	text   textTest
 	event  eventTest
-	inject string // sqli or xss
-	lits   []int32
+	inject string    // sqli or xss
+	needs  [][]int32 // texts of which one of each list was seen whenever the comparison is true
 }
 
-// program is what all rules compile to: atoms, and the literals that say which rules can match an event.
+// program is what all rules compile to.
 type program struct {
 	atoms  []atom
 	byKey  map[string]int32
-	texts  []string // literal texts; texts[0] stands for "characters that an injection needs were seen"
+	texts  []string // literals
 	byText map[string]int32
 
-	scan     *automaton // over texts[1:]
-	triggers [][]int32  // by literal: the rules to judge when it was seen
-	always   []int32    // the rules to judge for every event
+	scan     *automaton
+	byLit    [classCount][][]int32 // by literal: the comparisons of the class that it may make true
+	unguided [classCount][]int32   // comparisons of the class without a literal
+	triggers [][]int32             // by atom: the rules to judge when it is true
+	always   []int32               // the rules to judge for every event
 }
 
-// A literal is a text seen in a class of fields: its id is text*classCount + class.
-func literalID(text int32, class scanClass) int32 { return text*int32(classCount) + int32(class) }
-
-const specialText = 0
-
 func newProgram() *program {
-	return &program{byKey: map[string]int32{}, texts: []string{""}, byText: map[string]int32{}}
+	return &program{byKey: map[string]int32{}, byText: map[string]int32{}}
 }
 
 func (p *program) add(key string, a atom) node {
@@ -60,14 +59,13 @@ func (p *program) add(key string, a atom) node {
 	if i, ok := p.byKey[key]; ok {
 		return atomNode(i)
 	}
-	if class := classOf(a.field); class != classNone {
-		switch {
-		case a.inject != "":
-			a.lits = []int32{literalID(specialText, class)}
-		case a.text != nil:
-			for _, lit := range a.text.need() {
-				a.lits = append(a.lits, literalID(p.literal(lit), class))
+	if a.class = classOf(a.field); a.class != classNone && a.text != nil {
+		for _, lits := range a.text.need() {
+			ids := make([]int32, len(lits))
+			for i, lit := range lits {
+				ids[i] = p.literal(lit)
 			}
+			a.needs = append(a.needs, ids)
 		}
 	}
 	p.atoms = append(p.atoms, a)
@@ -75,9 +73,26 @@ func (p *program) add(key string, a atom) node {
 	return atomNode(len(p.atoms) - 1)
 }
 
+// payloadFields are what the field payload stands for.
+var payloadFields = []fieldID{fieldURI, fieldUserAgent, fieldReferer}
+
+// spread adds a comparison for each of the fields that id stands for.
+func (p *program) spread(id fieldID, key string, a atom) node {
+	if id != fieldPayload {
+		a.field = id
+		return p.add(key, a)
+	}
+	var any orNode
+	for _, f := range payloadFields {
+		a.field = f
+		any = append(any, p.add(key, a))
+	}
+	return any
+}
+
 // atom adds a comparison of a field's forms.
 func (p *program) atom(id fieldID, t textTest, key string) node {
-	return p.add(key, atom{field: id, text: t})
+	return p.spread(id, key, atom{text: t})
 }
 
 // event adds a comparison that reads the event.
@@ -87,7 +102,7 @@ func (p *program) event(id fieldID, t eventTest, key string) node {
 
 // injection adds libinjection's verdict over a field.
 func (p *program) injection(id fieldID, kind string) node {
-	return p.add(kind, atom{field: id, inject: kind})
+	return p.spread(id, kind, atom{inject: kind})
 }
 
 func (p *program) literal(text string) int32 {
@@ -99,23 +114,24 @@ func (p *program) literal(text string) int32 {
 	return int32(len(p.texts) - 1)
 }
 
-// rarer reports whether literals a are expected to pick fewer events than b.
-func (p *program) rarer(a, b []int32) bool { return better(p.literalTexts(a), p.literalTexts(b)) }
-
-func (p *program) literalTexts(ids []int32) []string {
-	out := make([]string, len(ids))
-	for i, id := range ids {
-		if out[i] = p.texts[id/int32(classCount)]; out[i] == "" {
-			out[i] = "<'>" // about as rare as three special characters
+// finish builds the automaton, says which literals lead to which comparisons, and which comparisons to which rules.
+func (p *program) finish(conditions []node) {
+	for class := range p.byLit {
+		p.byLit[class] = make([][]int32, len(p.texts))
+	}
+	for i := range p.atoms {
+		a := &p.atoms[i]
+		switch {
+		case a.class == classNone || a.event != nil:
+		case len(a.needs) == 0:
+			p.unguided[a.class] = append(p.unguided[a.class], int32(i))
+		default:
+			for _, lit := range a.needs[0] {
+				p.byLit[a.class][lit] = append(p.byLit[a.class][lit], int32(i))
+			}
 		}
 	}
-	return out
-}
-
-// finish builds the automaton and the triggers of the rules' conditions.
-func (p *program) finish(conditions []node) {
-	p.triggers = make([][]int32, len(p.texts)*int(classCount))
-	needed := map[int32]bool{}
+	p.triggers = make([][]int32, len(p.atoms))
 	for i, cond := range conditions {
 		ids := cond.need(p)
 		if ids == nil {
@@ -123,19 +139,10 @@ func (p *program) finish(conditions []node) {
 			continue
 		}
 		for _, id := range ids {
-			if list := p.triggers[id]; len(list) > 0 && list[len(list)-1] == int32(i) {
-				continue
+			if list := p.triggers[id]; len(list) == 0 || list[len(list)-1] != int32(i) {
+				p.triggers[id] = append(p.triggers[id], int32(i))
 			}
-			p.triggers[id] = append(p.triggers[id], int32(i))
-			needed[id/int32(classCount)] = true
 		}
 	}
-	// Texts that trigger nothing stay out of the automaton: it keeps the ids by position, so they become unfindable.
-	lits := make([]string, len(p.texts)-1)
-	for i, t := range p.texts[1:] {
-		if needed[int32(i+1)] {
-			lits[i] = t
-		}
-	}
-	p.scan = newAutomaton(lits)
+	p.scan = newAutomaton(p.texts)
 }
