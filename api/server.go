@@ -99,6 +99,12 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	return err
 }
 
+// AdminSocket is the name of the admin socket within the data directory.
+const AdminSocket = "admin.sock"
+
+// maxSocketPath is the longest path that a Unix socket may have on Linux and the BSDs.
+const maxSocketPath = 103
+
 // RunAdmin serves the keys over a Unix socket at path, which only its owner can open, until ctx ends.
 func (s *Server) RunAdmin(ctx context.Context, path string) error {
 	l, err := listenPrivate(ctx, path)
@@ -110,6 +116,9 @@ func (s *Server) RunAdmin(ctx context.Context, path string) error {
 
 // listenPrivate makes a Unix socket with mode 0600. A socket that nobody listens on any more is replaced.
 func listenPrivate(ctx context.Context, path string) (net.Listener, error) {
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("admin socket %s: the path has %d bytes, a Unix socket's may have %d: choose a shorter data directory", path, len(path), maxSocketPath)
+	}
 	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		_ = c.Close()
 		return nil, fmt.Errorf("admin socket %s: another server listens on it", path)

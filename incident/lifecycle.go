@@ -23,9 +23,9 @@ const (
 
 // Patch is a change by a person. A nil member stays as it is.
 type Patch struct {
-	Status   *Status `json:"status"`
-	Assignee *string `json:"assignee"` // empty: nobody
-	Reason   string  `json:"reason"`   // why, for the history
+	Status   *Status `json:"status,omitempty"`
+	Assignee *string `json:"assignee,omitempty"` // empty: nobody
+	Reason   string  `json:"reason,omitempty"`   // why, for the history
 }
 
 // AnyVersion as the expected version makes a change unconditional.
