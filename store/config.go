@@ -43,6 +43,8 @@ const (
 	KeepForever = -1
 )
 
+var dsnScheme = regexp.MustCompile(`^(clickhouse|https?)://`)
+
 var databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 
 // Validate returns every fault of the configuration: the key, the value, what is accepted. It never shows the DSN,
@@ -50,7 +52,7 @@ var databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 func (c *Config) Validate() []error {
 	var faults []error
 	if c.DSN != "" {
-		if _, err := clickhouse.ParseDSN(c.DSN); err != nil {
+		if _, err := clickhouse.ParseDSN(c.DSN); err != nil || !dsnScheme.MatchString(c.DSN) {
 			faults = append(faults, fmt.Errorf("store.dsn (not shown, it may hold a password): "+
 				"want clickhouse://user:password@host:port/database or https://user:password@host:port/database"))
 		}
