@@ -25,7 +25,7 @@ type Config struct {
 	MaxServices int `yaml:"max_services"`
 	// MaxNodes bounds the positions remembered per service (default 20000); what comes beyond is {other}.
 	MaxNodes int `yaml:"max_nodes"`
-	// CachePaths bounds the concrete paths whose route is remembered, over all services (default 32768).
+	// CachePaths bounds the paths whose route is remembered, over all services (default 8192, twice that for a while).
 	CachePaths int `yaml:"cache_paths"`
 }
 
@@ -77,11 +77,10 @@ type cacheKey struct {
 	path string
 }
 
-// cached is the answer for a concrete path, good until the service's epoch changes.
+// cached is the answer for a path without values, good until the service's epoch changes.
 type cached struct {
 	epoch uint64
 	route string
-	ids   []string
 	tree  *tree
 	loose []*node // the literals on the way that still count their requests
 }
@@ -93,7 +92,7 @@ func New(cfg Config) (*Templates, error) {
 	}
 	cfg.MaxServices = orDefault(cfg.MaxServices, 200)
 	cfg.MaxNodes = orDefault(cfg.MaxNodes, 20_000)
-	cfg.CachePaths = orDefault(cfg.CachePaths, 32_768)
+	cfg.CachePaths = orDefault(cfg.CachePaths, 8192)
 	t := &Templates{cfg: cfg, services: make(map[string]*service), known: make(map[string]*catalogue)}
 	t.cache = recent.New[cacheKey, *cached](cfg.CachePaths)
 	for _, k := range cfg.Known {
@@ -117,8 +116,8 @@ func orDefault(v, def int) int {
 }
 
 // Template returns the route of a request, {other} when no template describes it, and the values of its parameters in
-// order. A request that the service answered (see docs/routes.md) may teach a new template; at is its time. The returned
-// slice is shared and must not be changed.
+// order, which alias path. A request that the service answered (see docs/routes.md) may teach a new template; at is its
+// time.
 func (t *Templates) Template(name, method, path string, status int, at time.Time) (string, []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -128,18 +127,19 @@ func (t *Templates) Template(name, method, path string, status int, at time.Time
 		if evidence == proofFull && len(c.loose) > 0 {
 			c.count()
 		}
-		return c.route, c.ids
+		return c.route, nil
 	}
 	if path == "*" {
 		return path, nil
 	}
-	path = strings.Clone(path) // what follows is kept, the caller's path aliases a chunk of the log
 	var p parts
 	if !split(path, &p) {
 		return Other, nil
 	}
 	if route, ids, ok := t.given(name, &p); ok {
-		t.remember(svc, path, &cached{route: route, ids: ids})
+		if len(ids) == 0 {
+			t.remember(svc, path, &cached{route: route})
+		}
 		return route, ids
 	}
 	return t.learned(svc, path, &p, evidence, at)
@@ -168,47 +168,60 @@ func (t *Templates) learned(svc *service, path string, p *parts, evidence proof,
 			return Other, nil
 		}
 	}
-	t.scratch = t.scratch[:0]
-	end := tr.find(p, n, &t.scratch)
-	if end != nil && p.static != "" {
-		end = end.kids["*"+p.static]
-	}
-	known := end != nil && end.route != ""
-	if !known && evidence == proofWeak && svc.weak.admit(p, n) {
-		evidence = proofFull
-	}
 	if evidence != proofFull {
-		if !known {
-			return Other, nil
+		route, ids := t.recall(tr, p, n)
+		if route != Other || evidence == proofNone || !svc.weak.admit(p, n) {
+			return route, ids
 		}
-		return end.route, slices.Clone(t.scratch)
 	}
 	t.scratch = t.scratch[:0]
-	end = tr.learn(p, n, at, &t.scratch)
-	if end != nil && p.static != "" {
-		end = tr.file(end, p.static, at)
-	}
+	end := tr.learn(p, n, at, &t.scratch)
 	if end == nil {
 		svc.refused++
 		return Other, nil
 	}
-	tr.end(end)
-	c := &cached{route: end.route, tree: tr}
-	if p.static == "" && len(t.scratch) > 0 {
-		c.ids = slices.Clone(t.scratch)
+	ids := t.scratch
+	if p.static != "" {
+		ids = nil // folders are no objects
+		folder := end
+		if end = tr.file(folder, p.static, at); end == nil {
+			svc.refused++
+			return Other, nil
+		}
 	}
+	tr.end(end)
+	if len(ids) > 0 { // walking again costs less than remembering a path that may never come back
+		return end.route, slices.Clone(ids)
+	}
+	c := &cached{route: end.route, tree: tr}
 	for n := end; n.parent != nil; n = n.parent {
-		if int(n.class) < classes && n.hits < established {
+		if n.hits < established && n.class != classFile {
 			c.loose = append(c.loose, n)
 		}
 	}
 	t.remember(svc, path, c)
-	return c.route, c.ids
+	return c.route, nil
+}
+
+// recall answers from what is known already.
+func (t *Templates) recall(tr *tree, p *parts, n int) (string, []string) {
+	t.scratch = t.scratch[:0]
+	end := tr.find(p, n, &t.scratch)
+	if p.static != "" {
+		t.scratch = t.scratch[:0] // folders are no objects
+		if end != nil {
+			end = end.kids["*"+p.static]
+		}
+	}
+	if end == nil || end.route == "" {
+		return Other, nil
+	}
+	return end.route, slices.Clone(t.scratch)
 }
 
 func (t *Templates) remember(svc *service, path string, c *cached) {
 	c.epoch = svc.epoch
-	t.cache.Put(cacheKey{svc, path}, c)
+	t.cache.Put(cacheKey{svc, strings.Clone(path)}, c)
 }
 
 // count counts a repeated request for the literals on its way.

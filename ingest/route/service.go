@@ -28,7 +28,7 @@ type Row struct {
 	Route       string
 	AliasOf     string // empty for a template in use
 	FirstSeen   time.Time
-	Established bool // its last name was asked for often enough to stand for itself
+	Established bool // it was asked for often enough that the names in it stand for themselves
 }
 
 func (t *Templates) service(name string) *service {
@@ -92,9 +92,9 @@ func (s *service) revive(n *node) {
 	s.changed[n.route] = true
 }
 
-// touch notes that the literal n became established.
+// touch notes that the node n became established.
 func (s *service) touch(n *node) {
-	if r := s.rows[n.route]; r != nil && n.route != "" {
+	if r := s.rows[n.route]; n.route != "" && r != nil && !r.Established {
 		r.Established = true
 		s.changed[n.route] = true
 	}
@@ -182,6 +182,8 @@ func (t *Templates) Load(rows []Row) {
 	}
 	for _, s := range t.all() {
 		s.reclose()
+		s.pages.settle(&s.pages.root)
+		s.files.settle(&s.files.root)
 	}
 }
 
@@ -218,9 +220,36 @@ func (s *service) restore(r *Row) {
 	}
 	cur.route, cur.first = r.Route, r.FirstSeen
 	if r.Established {
-		for cur.hits < established {
-			tr.hit(cur)
+		for ; cur.parent != nil; cur = cur.parent {
+			cur.establish()
 		}
+	}
+}
+
+// establish makes a literal stand for itself, as its requests did before they were forgotten.
+func (n *node) establish() {
+	if n.hits < established && int(n.class) < classes && n.parent.firm < maxFirm {
+		n.parent.firm++
+		n.parent.loose[n.class]--
+	}
+	n.hits = established
+}
+
+// settle establishes what must have been established, whether or not the rows say so: literals that outlived a
+// collapse, and those that are too many to have been anything else.
+func (t *tree) settle(n *node) {
+	var sure [classes]bool
+	for c := range class(classes) {
+		sure[c] = n.closed[c] || t.crowded(n, c)
+	}
+	for _, k := range n.kids {
+		if int(k.class) < classes && k.hits < established && sure[k.class] && !keepers[k.name] {
+			k.establish()
+		}
+		t.settle(k)
+	}
+	if n.param != nil {
+		t.settle(n.param)
 	}
 }
 

@@ -76,7 +76,7 @@ func classifyDecoded(s string) class {
 	}
 	t, ok := count(s)
 	switch {
-	case !ok:
+	case !ok, strings.HasSuffix(s, ":"): // an address where a name belongs: /https://example.com
 		return classJunk
 	case t.at > 0 && strings.IndexByte(s[t.at:], '.') > 0 && !t.text:
 		return classEmail

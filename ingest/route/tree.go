@@ -19,6 +19,18 @@ var (
 	folderLimits = limits{classWord: 24, classMixed: 6, classSlug: 12}
 )
 
+// wordsAmongSlugs is the limit for plain words where titles were found to be values already: short titles are words.
+const wordsAmongSlugs = 16
+
+// crowded reports whether the literals of class c under n are as many as values are.
+func (t *tree) crowded(n *node, c class) bool {
+	limit := t.limits[c]
+	if c == classWord && n.closed[classSlug] {
+		limit = min(limit, wordsAmongSlugs)
+	}
+	return n.loose[c] >= limit
+}
+
 // keepers are names that stand beside a parameter rather than for one of its values, however rarely they are asked for.
 var keepers = map[string]bool{
 	"me": true, "self": true, "new": true, "edit": true, "create": true, "search": true, "login": true, "logout": true,
@@ -53,16 +65,19 @@ type tree struct {
 // maxFirm bounds the literals that stand for themselves under one prefix.
 const maxFirm = 512
 
-// hit counts a request through a literal.
+// hit counts a request through a node.
 func (t *tree) hit(n *node) {
 	if n.hits >= established {
 		return
 	}
 	n.hits++
-	if n.hits == established && n.parent != nil && int(n.class) < classes && n.parent.firm < maxFirm {
+	if n.hits < established {
+		return
+	}
+	t.svc.touch(n)
+	if n.parent != nil && int(n.class) < classes && n.parent.firm < maxFirm {
 		n.parent.firm++
 		n.parent.loose[n.class]--
-		t.svc.touch(n)
 	}
 }
 
@@ -131,7 +146,7 @@ func (t *tree) grow(n *node, s string, c class, at time.Time) *node {
 		return t.addParam(n, c.paramName(), at)
 	}
 	k := t.addLiteral(n, strings.Clone(s), c, at)
-	if n.loose[c] < t.limits[c] {
+	if !t.crowded(n, c) {
 		return k
 	}
 	t.collapse(n, c, at)
@@ -218,7 +233,7 @@ func (t *tree) merge(dst, src *node) {
 		dst.closed[c] = (dst.closed[c] || src.closed[c]) && dst.param != nil
 	}
 	for c := range class(classes) {
-		if t.limits[c] > 0 && dst.loose[c] >= t.limits[c] || dst.closed[c] && dst.loose[c] > 0 {
+		if t.crowded(dst, c) || dst.closed[c] && dst.loose[c] > 0 {
 			t.collapse(dst, c, dst.first)
 		}
 	}
