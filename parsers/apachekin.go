@@ -29,7 +29,7 @@ func needHost(r *record, _ *event.Event) error {
 // varnish is varnishncsa's default: combined, with the absolute URL in the request line.
 func varnish() Format {
 	return textFormat(Format{
-		Name: "varnish", Title: "Varnish (varnishncsa)", Family: familyCLF,
+		Name: "varnish", Title: "Varnish (varnishncsa)", Family: familyCLF, Fields: []string{"scheme", "host"},
 		Definition: "varnish-cache.org/docs/trunk/reference/varnishncsa.html",
 		Samples: []string{
 			`203.0.113.9 - - [10/Mar/2025:13:55:36 +0000] "GET http://www.example.com/a?x=1 HTTP/1.1" 200 1024 "-" "curl/8.5.0"`,

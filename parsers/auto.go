@@ -12,17 +12,25 @@ import (
 // mixed lines are read line by line. What it chooses depends on the lines alone.
 type Auto struct {
 	opts   Options
-	all    *candidates
-	inside bool  // a wrapper, so that no further one is looked for
-	chosen int   // index into all, -1 while unknown
-	family []int // the other formats of the family, the last successful one first
+	inside bool        // a wrapper, so that no further one is looked for
+	trial  *candidates // the parsers that recognition tries samples with
 
-	sample   []string // recent lines, cloned, for recognition
+	chosen Format
+	parser Parser         // of chosen, nil while unknown
+	family []familyParser // the other formats of the family, the last successful one first
+
+	sample   []string // recent lines, cloned, for recognition; the line at hand is the last
 	lines    int      // lines seen until the choice is settled
 	failures int      // consecutive
 	retryAt  int      // failures at which to recognise again
 	rec      Recognition
 	err      error
+}
+
+// familyParser is made when it is first needed.
+type familyParser struct {
+	format Format
+	parser Parser
 }
 
 const (
@@ -32,10 +40,17 @@ const (
 )
 
 // NewAuto returns a parser that recognises its format.
-func NewAuto(o Options) *Auto { return &Auto{opts: o, chosen: -1, retryAt: 1} }
+func NewAuto(o Options) *Auto { return &Auto{opts: o, retryAt: 1} }
 
-// Recognition returns what was recognised; its Format is empty while nothing was.
-func (a *Auto) Recognition() Recognition { return a.rec }
+// Recognition returns what was recognised; its Format is empty while nothing was. For lines inside syslog and other
+// wrappers, Inside says what they are.
+func (a *Auto) Recognition() Recognition {
+	r := a.rec
+	if w, ok := a.parser.(*wrapParser); ok {
+		r.Inside = w.Recognition().Format
+	}
+	return r
+}
 
 // Prime looks at lines ahead of Parse, for callers that have the head of a file. It returns Recognize's error.
 func (a *Auto) Prime(lines []string) error {
@@ -44,7 +59,7 @@ func (a *Auto) Prime(lines []string) error {
 		a.remember(l)
 	}
 	a.lines = len(a.sample)
-	return a.look()
+	return a.look(nil)
 }
 
 // Parse implements Parser.
@@ -56,7 +71,7 @@ func (a *Auto) Parse(line string, ev *event.Event) error {
 		a.lines++
 		a.remember(line)
 		if a.lines&(a.lines-1) == 0 { // 1, 2, 4, 8 ...
-			_ = a.look() // Parse below reports the line's own error
+			_ = a.look(a.before(line)) // read reports the line's own error
 		}
 	}
 	err := a.read(line, ev)
@@ -69,37 +84,55 @@ func (a *Auto) Parse(line string, ev *event.Event) error {
 	if a.lines >= settleLines {
 		a.remember(line)
 	}
-	if a.failures >= a.retryAt {
-		a.retryAt *= 2
-		before := a.chosen
-		if a.look() == nil && a.chosen != before {
-			ev.Reset()
-			if err = a.read(line, ev); err == nil || errors.Is(err, ErrNoRequest) {
-				a.failures = 0
-			}
+	if a.failures < a.retryAt {
+		return err
+	}
+	a.retryAt *= 2
+	was := a.chosen.Name
+	if a.look(a.before(line)) == nil && a.chosen.Name != was {
+		ev.Reset()
+		if err = a.read(line, ev); err == nil || errors.Is(err, ErrNoRequest) {
+			a.failures = 0
 		}
 	}
 	return err
 }
 
+// before returns the sample without the line at hand.
+func (a *Auto) before(line string) []string {
+	if n := len(a.sample); n > 0 && a.sample[n-1] == line {
+		return a.sample[:n-1]
+	}
+	return a.sample
+}
+
 // read tries the chosen format, then its family.
 func (a *Auto) read(line string, ev *event.Event) error {
-	if a.chosen < 0 {
+	if a.parser == nil {
 		if a.err == nil {
 			return bad("the format is not recognised yet")
 		}
 		return a.err
 	}
-	err := a.all.parsers[a.chosen].Parse(line, ev)
+	err := a.parser.Parse(line, ev)
 	if err == nil || errors.Is(err, ErrNoRequest) {
 		return err
 	}
-	for n, i := range a.family {
+	for n := range a.family {
+		f := &a.family[n]
+		if f.parser == nil {
+			p, e := f.format.New(a.opts)
+			if e != nil {
+				return e
+			}
+			f.parser = p
+		}
 		ev.Reset()
-		e := a.all.parsers[i].Parse(line, ev)
+		e := f.parser.Parse(line, ev)
 		if e == nil || errors.Is(e, ErrNoRequest) {
+			first := *f
 			copy(a.family[1:n+1], a.family[:n])
-			a.family[0] = i
+			a.family[0] = first
 			return e
 		}
 	}
@@ -119,31 +152,50 @@ func (a *Auto) remember(line string) {
 	a.sample = append(a.sample, strings.Clone(line))
 }
 
-// look recognises the format of the lines at hand and chooses it.
-func (a *Auto) look() error {
-	if a.all == nil {
-		if a.all, a.err = newCandidates(a.opts, !a.inside); a.err != nil {
+// look recognises the format of the lines at hand. A parser that is newly chosen reads the lines before, which may
+// hold what it must know (#Fields).
+func (a *Auto) look(before []string) error {
+	if a.trial == nil {
+		if a.trial, a.err = newCandidates(a.opts, !a.inside); a.err != nil {
 			return a.err
 		}
 	}
-	rec, err := a.all.recognize(a.sample)
+	rec, err := a.trial.recognize(a.sample)
 	if err != nil {
-		if a.chosen < 0 {
+		if a.parser == nil {
 			a.rec, a.err = rec, err
 		}
 		return err
 	}
 	a.rec, a.err = rec, nil
-	for i, f := range a.all.formats {
-		if f.Name == rec.Format {
-			a.chosen = i
-		}
+	if a.parser != nil && a.chosen.Name == rec.Format {
+		return nil
 	}
+	return a.choose(rec.Format, before)
+}
+
+// choose makes the parser of a format.
+func (a *Auto) choose(name string, before []string) error {
 	a.family = a.family[:0]
-	for i, f := range a.all.formats {
-		if i != a.chosen && f.Family == a.all.formats[a.chosen].Family {
-			a.family = append(a.family, i)
+	for _, f := range a.trial.formats {
+		if f.Name == name {
+			a.chosen = f
 		}
 	}
+	for _, f := range a.trial.formats {
+		if f.Name != name && f.Family == a.chosen.Family {
+			a.family = append(a.family, familyParser{format: f})
+		}
+	}
+	p, err := a.chosen.New(a.opts)
+	if err != nil {
+		return err
+	}
+	var ev event.Event
+	for _, line := range before {
+		ev.Reset()
+		_ = p.Parse(line, &ev) // for its state alone
+	}
+	a.parser = p
 	return nil
 }

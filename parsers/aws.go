@@ -174,7 +174,7 @@ func awsWAF() Format {
 // apiGatewayJSON is API Gateway's JSON example and the variables that people add.
 func apiGatewayJSON() Format {
 	return jsonFormat(Format{
-		Name: "aws_apigateway_json", Title: "AWS API Gateway (JSON)",
+		Name: "aws_apigateway_json", Title: "AWS API Gateway (JSON)", Fields: []string{"path"},
 		Definition: "docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html (access log formats, $context variables)",
 		Samples: []string{
 			`{"requestId":"c6af9ac6-7b61-11e6-9a41-93e8deadbeef","ip":"203.0.113.9","caller":"-","user":"anna","requestTime":"10/Mar/2025:13:55:36 +0000","requestTimeEpoch":1741614936120,"httpMethod":"GET","resourcePath":"/items/{id}","path":"/prod/items/7","status":"200","protocol":"HTTP/1.1","responseLength":"512","responseLatency":34,"integrationLatency":"30","domainName":"api.example.com","userAgent":"curl/8.5.0"}`,

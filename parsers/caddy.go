@@ -5,7 +5,7 @@ import "github.com/gatewatch/gatewatch/event"
 // caddy is the structured access log of Caddy 2.
 func caddy() Format {
 	return jsonFormat(Format{
-		Name: "caddy", Title: "Caddy JSON",
+		Name: "caddy", Title: "Caddy JSON", Fields: []string{"scheme"},
 		Definition: "caddyserver.com/docs/logging#structured-logs and caddyserver.com/docs/caddyfile/directives/log",
 		Samples: []string{
 			`{"level":"info","ts":1741614936.1234567,"logger":"http.log.access.log0","msg":"handled request","request":{"remote_ip":"10.0.0.2","remote_port":"44790","client_ip":"203.0.113.9","proto":"HTTP/2.0","method":"GET","host":"shop.example.com:8443","uri":"/cart?item=7","headers":{"X-Forwarded-For":["203.0.113.9, 10.0.0.1"],"User-Agent":["Mozilla/5.0"],"Referer":["https://shop.example.com/"],"Cookie":["REDACTED"]},"tls":{"resumed":false,"version":772,"cipher_suite":4865,"proto":"h2","server_name":"shop.example.com"}},"bytes_read":12,"user_id":"anna","duration":0.034056,"size":512,"status":200,"resp_headers":{"Server":["Caddy"]}}`,

@@ -68,36 +68,31 @@ func clfTime(line string) (open, end int) {
 	}
 }
 
-// putCLFHead reads what stands before the time: the client is the first address, a host may precede it and the user
-// is the last word.
+// putCLFHead reads what stands before the time: up to two words, the client's address, the identity, the user.
 func (r *record) putCLFHead(head string) error {
 	t := tokens{s: head}
-	client, before, last, after := "", "", "", 0
-	for {
-		v, ok := t.next()
-		if !ok {
+	var before [3]string
+	client := ""
+	for i := range before {
+		v, _ := t.next()
+		if _, ok := parseIP(v); ok {
+			client = v
 			break
 		}
-		if client == "" {
-			if _, ok := parseIP(v); ok {
-				client = v
-			} else {
-				before = v
-			}
-			continue
-		}
-		last = v
-		after++
+		before[i] = v
 	}
 	if client == "" {
 		return bad("want a client's address before the time")
 	}
 	r.put(slotClient, unitNone, 1, client)
-	if after > 1 {
-		r.put(slotUser, unitBasic, 1, last)
+	for _, word := range before {
+		if strings.IndexByte(word, '.') > 0 {
+			r.put(slotHost, unitNone, 1, word)
+		}
 	}
-	if strings.IndexByte(before, '.') > 0 {
-		r.put(slotHost, unitNone, 1, before)
+	t.next() // the identity, which nobody uses
+	if user, ok := t.next(); ok {
+		r.put(slotUser, unitBasic, 1, user)
 	}
 	return nil
 }

@@ -39,6 +39,15 @@ func slotFields(has uint64) []string {
 	return inOrder(found)
 }
 
+// merged adds names to extra, in the schema's order.
+func merged(extra, names []string) []string {
+	found := map[string]bool{}
+	for _, n := range append(append([]string(nil), extra...), names...) {
+		found[n] = true
+	}
+	return inOrder(found)
+}
+
 func inOrder(found map[string]bool) []string {
 	var names []string
 	for _, n := range fieldOrder {

@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/gatewatch/gatewatch/event"
@@ -8,11 +9,22 @@ import (
 
 // fieldError is a parser's complaint about a line. It names the column, never the content: a line may hold secrets.
 type fieldError struct {
-	what string
-	at   int // how many bytes of the line fitted
+	what  string
+	at    int    // how many bytes of the line fitted
+	until string // the literal that is missing, with what: the field before it
 }
 
-func (e *fieldError) Error() string { return e.what }
+// Error builds the message when somebody wants it: the parsers of a family are tried in turn, and most errors are
+// thrown away.
+func (e *fieldError) Error() string {
+	if e.until == "" {
+		return e.what
+	}
+	if e.what == "" {
+		return fmt.Sprintf("want %q at byte %d", e.until, e.at)
+	}
+	return fmt.Sprintf("want %q after %s at byte %d", e.until, e.what, e.at)
+}
 
 func bad(what string) error { return &fieldError{what: what} }
 
@@ -165,11 +177,9 @@ func (r *record) fillNumbers(ev *event.Event) error {
 		ev.BytesIn = n
 	}
 	if v, ok := r.get(slotDuration); ok {
-		ms, ok := parseMillis(v, r.unit[slotDuration])
+		ms, ok := r.duration(v, r.unit[slotDuration])
 		if !ok {
-			if ms, ok = sumMillis(v, r.unit[slotDuration]); !ok {
-				return bad("the duration is not a number")
-			}
+			return bad("the duration is not a number")
 		}
 		if ms >= 0 {
 			ev.DurationMS = ms
@@ -186,6 +196,14 @@ func (r *record) fillNumbers(ev *event.Event) error {
 		}
 	}
 	return nil
+}
+
+// duration reads a duration, or the sum of several.
+func (r *record) duration(v string, u unit) (ms float64, ok bool) {
+	if strings.IndexByte(v, ' ') >= 0 && isDigit(v[len(v)-1]) {
+		return sumMillis(v, u)
+	}
+	return parseMillis(v, u)
 }
 
 func (r *record) fillRest(ev *event.Event) {

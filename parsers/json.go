@@ -19,10 +19,11 @@ const maxJSONDepth = 32
 type jsonNode struct {
 	kids map[string]*jsonNode
 	column
-	wire   string // the name to keep the value under in event.Wire.Fields
-	mark   uint32 // noted when the key is there: formats are told apart by their keys
-	single bool   // a list of records, of which a line may hold one
-	fold   bool   // keys are looked up in small letters without - and _ when they are not found as they stand
+	wire    string // the name to keep the value under in event.Wire.Fields
+	mark    uint32 // noted when the key is there: formats are told apart by their keys
+	lengths uint64 // a bit for each length that a key of kids has: most unknown keys need no look-up
+	single  bool   // a list of records, of which a line may hold one
+	fold    bool   // keys are looked up in small letters without - and _ when they are not found as they stand
 	// A list of objects that are a key and a value each, as OTLP writes attributes and AWS WAF headers; the names of
 	// their two members.
 	pairKey, pairValue string
@@ -31,8 +32,10 @@ type jsonNode struct {
 // child returns the node of a key, which may be a dotted path in one string.
 func (n *jsonNode) child(key string) *jsonNode {
 	for {
-		if k := n.kids[key]; k != nil {
-			return k
+		if n.lengths>>(uint(len(key))&63)&1 != 0 {
+			if k := n.kids[key]; k != nil {
+				return k
+			}
 		}
 		if n.fold {
 			if k := n.folded(key); k != nil {
@@ -57,7 +60,11 @@ func (n *jsonNode) folded(key string) *jsonNode {
 	if len(key) > len(buf) {
 		return nil
 	}
-	return n.kids[string(appendFolded(buf[:0], key))]
+	folded := appendFolded(buf[:0], key)
+	if len(folded) == len(key) && string(folded) == key || n.lengths>>(uint(len(folded))&63)&1 == 0 {
+		return nil
+	}
+	return n.kids[string(folded)]
 }
 
 func appendFolded(b []byte, key string) []byte {

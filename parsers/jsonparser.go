@@ -70,7 +70,20 @@ func (s *jsonSpec) tree(o Options) (root *jsonNode, need uint32) {
 	for _, path := range o.WireFields {
 		root.at(path, s.fold).wire = path
 	}
+	root.noteLengths(map[*jsonNode]bool{})
 	return root, need
+}
+
+// noteLengths notes the lengths of the keys.
+func (n *jsonNode) noteLengths(done map[*jsonNode]bool) {
+	if done[n] {
+		return
+	}
+	done[n] = true
+	for key, k := range n.kids {
+		n.lengths |= 1 << (uint(len(key)) & 63)
+		k.noteLengths(done)
+	}
 }
 
 func keysOf(n *jsonNode) []string {
@@ -159,7 +172,7 @@ func (s *jsonSpec) fields() []string {
 // jsonFormat makes a row of the table.
 func jsonFormat(f Format, s jsonSpec) Format {
 	s.name = f.Name
-	f.Fields = s.fields()
+	f.Fields = merged(f.Fields, s.fields())
 	if f.Family == "" {
 		f.Family = familyJSON
 	}

@@ -71,7 +71,7 @@ func (p *patternParser) Parse(line string, ev *event.Event) error {
 		return err
 	}
 	if rest != "" {
-		return p.miss("the end of the line", len(line)-len(rest))
+		return &fieldError{what: "more columns than the format has", at: len(line) - len(rest)}
 	}
 	ev.Format = p.name
 	return p.rec.fill(ev)
@@ -85,16 +85,11 @@ func trimEnd(line string) string {
 	return line
 }
 
-// miss says what was wanted where; how far a line went tells which format it nearly has.
-func (p *pattern) miss(what string, at int) error {
-	return &fieldError{what: fmt.Sprintf("want %s at byte %d", what, at), at: at}
-}
-
 // scan reads the fields of line into r and returns what follows the last literal.
 func (p *patternParser) scan(line string, r *record) (rest string, err error) {
 	p.loose = false
 	if !strings.HasPrefix(line, p.prefix) {
-		return "", p.miss(fmt.Sprintf("%q", p.prefix), 0)
+		return "", &fieldError{until: p.prefix}
 	}
 	rest = line[len(p.prefix):]
 	for i := range p.steps {
@@ -104,16 +99,16 @@ func (p *patternParser) scan(line string, r *record) (rest string, err error) {
 		case st.until == "":
 			v, rest = rest, ""
 			if !st.blanks && strings.IndexByte(v, ' ') >= 0 {
-				return "", p.miss("the end of the line after "+st.name, len(line)-len(v)+strings.IndexByte(v, ' '))
+				return "", &fieldError{what: "a value with blanks where one word is wanted", at: len(line) - len(v)}
 			}
 		default:
 			end := st.end(rest, &p.loose, i == len(p.steps)-1)
 			if end < 0 {
-				return "", p.miss(fmt.Sprintf("%q after %s", st.until, st.name), len(line)-len(rest))
+				return "", &fieldError{what: st.name, until: st.until, at: len(line) - len(rest)}
 			}
 			v = rest[:end]
 			if st.check && strings.IndexByte(v, ' ') >= 0 {
-				return "", p.miss("one word for "+st.name, len(line)-len(rest))
+				return "", &fieldError{what: "a value with blanks where one word is wanted", at: len(line) - len(rest)}
 			}
 			if !st.keep {
 				end += len(st.until)

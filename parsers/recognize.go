@@ -10,8 +10,10 @@ import (
 
 // Score is how well one format reads a sample of lines.
 type Score struct {
-	Format string  `json:"format"`
-	Match  float64 `json:"match"`  // 0..1: the share of lines read; a line read only loosely counts 0.6, by a general format 0.8
+	Format string `json:"format"`
+	// Match is the share of lines read, 0 to 1. A line counts less than 1 that fits only loosely (0.6), lacks a client's
+	// address (0.7), or is read by a general format (0.8).
+	Match  float64 `json:"match"`
 	Fields int     `json:"fields"` // different event fields found
 	Reason string  `json:"reason"` // for people
 }
@@ -19,9 +21,10 @@ type Score struct {
 // Recognition is the outcome of looking at a sample of lines.
 type Recognition struct {
 	Format     string   `json:"format"`
-	Confidence float64  `json:"confidence"` // 0..1: the winner's Match
-	Scores     []Score  `json:"scores"`     // every format, best first
-	Fields     []string `json:"fields"`     // the event fields that the sample carries, under the winner
+	Inside     string   `json:"inside,omitempty"` // the format inside a wrapper such as syslog
+	Confidence float64  `json:"confidence"`       // 0..1: the winner's Match
+	Scores     []Score  `json:"scores"`           // every format, best first
+	Fields     []string `json:"fields"`           // the event fields that the sample carries, under the winner
 }
 
 // maxSample bounds the lines that recognition looks at, maxSampleLine how much of each.
@@ -72,6 +75,9 @@ func newCandidates(o Options, wrappers bool) (*candidates, error) {
 	return c, nil
 }
 
+// forgetful parsers carry state from line to line, which a new sample must not find.
+type forgetful interface{ forget() }
+
 // trial is how one format did on a sample.
 type trial struct {
 	index   int
@@ -109,6 +115,9 @@ func (c *candidates) recognize(lines []string) (Recognition, error) {
 	}
 	r.Format = c.formats[best.index].Name
 	r.Confidence = r.Scores[0].Match
+	if w, ok := c.parsers[best.index].(*wrapParser); ok {
+		r.Inside = w.Recognition().Format
+	}
 	r.Fields = inOrder(best.fields)
 	return r, nil
 }
@@ -116,6 +125,9 @@ func (c *candidates) recognize(lines []string) (Recognition, error) {
 // try reads the sample with format i.
 func (c *candidates) try(i int, lines []string) trial {
 	t := trial{index: i, fields: map[string]bool{}}
+	if p, ok := c.parsers[i].(forgetful); ok {
+		p.forget()
+	}
 	var ev event.Event
 	for _, line := range lines {
 		if trimEnd(line) == "" {
@@ -140,6 +152,9 @@ func (c *candidates) try(i int, lines []string) trial {
 			t.points++
 			if l, ok := c.parsers[i].(looseParser); ok && l.fittedLoosely() {
 				t.points -= 0.4
+			}
+			if !ev.ClientIP.IsValid() && ev.Wire.ForwardedFor == "" {
+				t.points -= 0.3 // what should be the client is no address: probably another column
 			}
 			before := len(t.fields)
 			seen(&ev, t.fields)

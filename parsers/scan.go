@@ -42,7 +42,7 @@ func scanFormat(f Format, p scanParser, slots ...slot) Format {
 	for _, s := range slots {
 		has |= 1 << s
 	}
-	f.Fields = slotFields(has)
+	f.Fields = merged(f.Fields, slotFields(has))
 	f.New = func(o Options) (Parser, error) {
 		c := p
 		c.name = f.Name
@@ -103,7 +103,7 @@ func textFormat(f Format, finish func(*record, *event.Event) error, layouts ...s
 		}
 		patterns = append(patterns, p)
 	}
-	f.Fields = inOrder(fields)
+	f.Fields = merged(f.Fields, inOrder(fields))
 	f.New = func(o Options) (Parser, error) {
 		if failed != nil {
 			return nil, failed

@@ -122,11 +122,12 @@ func New(s Spec, o Options) (Parser, error) {
 	outer, inner, wrapped := strings.Cut(s.Name, "+")
 	f, ok := Lookup(outer)
 	if ok && wrapped && f.wrapper {
-		in, err := New(Spec{Name: inner}, o)
-		if err != nil {
-			return nil, err
+		in, ok := Lookup(inner)
+		if !ok || in.wrapper {
+			return nil, fmt.Errorf("format: %q is not a format that %s could carry", inner, outer)
 		}
-		return wrapperOf(f.Name, in), nil
+		p, err := in.New(o)
+		return wrapperOf(f.Name, func() Parser { return p }), err
 	}
 	if !ok || wrapped {
 		return nil, fmt.Errorf("format: %q is not known; known are auto, %s", s.Name, strings.Join(names(), ", "))

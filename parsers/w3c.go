@@ -88,6 +88,8 @@ func (p *w3cParser) Parse(line string, ev *event.Event) error {
 	return nil
 }
 
+func (p *w3cParser) forget() { p.columns, p.told = nil, false }
+
 // directive reads a line that starts with #.
 func (p *w3cParser) directive(line string) error {
 	fields, ok := strings.CutPrefix(line, "#Fields:")

@@ -20,21 +20,29 @@ type opener func(line string, e *envelope) error
 // maxJoined bounds a message that comes in parts.
 const maxJoined = 1 << 20
 
-// wrapParser reads envelopes with one opener and what is inside with another parser. Only the time inside counts: it
-// is the request's, the envelope's is that of the shipping.
+// wrapParser reads envelopes with one opener and what is inside with another parser: one for each program that
+// writes, since a syslog stream mixes them. Only the time inside counts: it is the request's, the envelope's is that of
+// the shipping.
 type wrapParser struct {
-	open  opener
-	inner Parser
-	env   envelope
-	parts map[string]string // by stream: the parts of a message so far
-	knows map[string]bool   // programs that wrote requests
+	open   opener
+	inner  func() Parser
+	env    envelope
+	parts  map[string]string // by stream: the parts of a message so far
+	inners map[string]*wrapped
+	last   *wrapped // the one that read the last line
 }
 
-// maxPrograms bounds the programs that a wrapParser keeps apart.
-const maxPrograms = 64
+// wrapped is the parser of one program's lines.
+type wrapped struct {
+	parser Parser
+	reads  bool // has read a request
+}
 
-func newWrapParser(open opener, inner Parser) *wrapParser {
-	return &wrapParser{open: open, inner: inner, parts: map[string]string{}, knows: map[string]bool{}}
+// maxPrograms bounds the programs that a wrapParser keeps apart; further ones share one parser.
+const maxPrograms = 16
+
+func newWrapParser(open opener, inner func() Parser) *wrapParser {
+	return &wrapParser{open: open, inner: inner, parts: map[string]string{}, inners: map[string]*wrapped{}}
 }
 
 // Parse implements Parser.
@@ -50,18 +58,33 @@ func (p *wrapParser) Parse(line string, ev *event.Event) error {
 	if err != nil {
 		return err
 	}
-	err = p.inner.Parse(message, ev)
-	if p.env.program == "" {
-		return err
+	w := p.parserOf(p.env.program)
+	if err = w.parser.Parse(message, ev); err == nil {
+		w.reads, p.last = true, w
+		return nil
 	}
-	switch {
-	case err == nil && !p.knows[p.env.program] && len(p.knows) < maxPrograms:
-		p.knows[strings.Clone(p.env.program)] = true
-	case err != nil && len(p.knows) > 0 && !p.knows[p.env.program]:
+	if !w.reads && p.last != nil {
 		// Another program's line in a stream that has gateways too.
 		return ErrNoRequest
 	}
 	return err
+}
+
+// parserOf returns the parser of a program's lines.
+func (p *wrapParser) parserOf(program string) *wrapped {
+	w := p.inners[program]
+	if w != nil {
+		return w
+	}
+	if len(p.inners) >= maxPrograms {
+		if w = p.inners[""]; w != nil {
+			return w
+		}
+		program = ""
+	}
+	w = &wrapped{parser: p.inner()}
+	p.inners[strings.Clone(program)] = w
+	return w
 }
 
 // join puts the parts of a message together. The strings are copies: a part's line is gone when the next comes.
@@ -85,21 +108,28 @@ func (p *wrapParser) join() (string, error) {
 	return "", ErrNoRequest
 }
 
-// fittedLoosely says so of the line inside; of a line whose inside was not recognised too.
+func (p *wrapParser) forget() { clear(p.parts) }
+
+// fittedLoosely says so of the line inside.
 func (p *wrapParser) fittedLoosely() bool {
-	l, ok := p.inner.(looseParser)
+	if p.last == nil {
+		return false
+	}
+	l, ok := p.last.parser.(looseParser)
 	return ok && l.fittedLoosely()
 }
 
-// Recognition returns what the line inside was recognised as.
+// Recognition returns what the lines inside were recognised as.
 func (p *wrapParser) Recognition() Recognition {
-	if a, ok := p.inner.(*Auto); ok {
-		return a.Recognition()
+	if p.last != nil {
+		if a, ok := p.last.parser.(*Auto); ok {
+			return a.Recognition()
+		}
 	}
 	return Recognition{}
 }
 
-// openers by wrapper.
+// openerOf returns the opener of a wrapper.
 func openerOf(name string) opener {
 	switch name {
 	case "syslog":
@@ -115,7 +145,7 @@ func openerOf(name string) opener {
 	}
 }
 
-func wrapperOf(name string, inner Parser) Parser { return newWrapParser(openerOf(name), inner) }
+func wrapperOf(name string, inner func() Parser) Parser { return newWrapParser(openerOf(name), inner) }
 
 // wrapFormat makes a row of the table of a wrapper; the inside is recognised.
 func wrapFormat(f Format) Format {
@@ -123,9 +153,11 @@ func wrapFormat(f Format) Format {
 	f.Family = "wrapper"
 	f.Fields = append([]string(nil), fieldOrder...)
 	f.New = func(o Options) (Parser, error) {
-		inner := NewAuto(o)
-		inner.inside = true
-		return wrapperOf(f.Name, inner), nil
+		return wrapperOf(f.Name, func() Parser {
+			inner := NewAuto(o)
+			inner.inside = true
+			return inner
+		}), nil
 	}
 	return f
 }
