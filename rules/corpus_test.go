@@ -161,6 +161,23 @@ func TestRealLogs(t *testing.T) {
 			labels := readLabels(t, log)
 			events := readLog(t, corpus(t, "logs/"+log+".log.gz"))
 			findings := judge(set, events)
+			suspects, dumped := 0, map[string]bool{}
+			named := map[string]bool{}
+			for _, l := range labels {
+				named[l.client] = named[l.client] || l.label == "attack"
+			}
+			for i := range events {
+				ev := &events[i]
+				if ev.AttackScore < 0.5 || named[ev.ClientIP.String()] {
+					continue
+				}
+				suspects++
+				if k := fmt.Sprint(ev.Signatures); testing.Verbose() && len(dumped) < 5000 && !dumped[k+ev.UserAgent+ev.Referer] {
+					dumped[k+ev.UserAgent+ev.Referer] = true
+					t.Logf("suspect: %s %v ua=%q ref=%q", request(ev), ev.Signatures, ev.UserAgent, ev.Referer)
+				}
+			}
+			t.Logf("%d requests (%.2f per 10,000) of unnamed clients are called attacks", suspects, float64(suspects)*1e4/float64(len(events)))
 			byClient := map[string][]detect.Finding{}
 			for _, f := range findings {
 				byClient[f.Entity.Value] = append(byClient[f.Entity.Value], f)
