@@ -1,0 +1,180 @@
+// One incident in full: what happened, why it scores as it does, the story, the events, and what to do with it.
+
+import { byId, el, moment, number, words } from './dom.js';
+import { json, Refused } from './rest.js';
+
+const actions = {
+  open: [['acknowledged', 'Acknowledge', true], ['resolved', 'Resolve'], ['false_positive', 'False positive']],
+  acknowledged: [['resolved', 'Resolve', true], ['false_positive', 'False positive'], ['open', 'Back to open']],
+  resolved: [['open', 'Reopen'], ['false_positive', 'False positive']],
+  false_positive: [['open', 'Reopen']],
+};
+const columns = [
+  ['time', (e) => moment(e.time)], ['client', (e) => e.client_ip], ['user', (e) => e.user], ['method', (e) => e.method],
+  ['request', (e) => e.request_line || e.path + (e.query ? `?${e.query}` : '')], ['status', (e) => e.status],
+  ['bytes', (e) => e.bytes_out], ['user agent', (e) => e.ua_family || e.user_agent], ['country', (e) => e.country],
+];
+const partMax = { severity: 70, excess: 12, breadth: 10, persistence: 8 };
+
+export class Detail {
+  constructor(back) {
+    this.pane = byId('detail');
+    this.back = back;
+    this.clear();
+  }
+
+  clear() {
+    this.id = '';
+    this.pane.replaceChildren(el('p', { class: 'empty' }, 'Choose an incident to see what happened and why.'));
+  }
+
+  async open(id) {
+    this.id = id;
+    try {
+      const [incident, story] = await Promise.all([json(`/v1/incidents/${id}`), json(`/v1/incidents/${id}/timeline`)]);
+      if (this.id !== id) return;
+      this.show(incident, story.timeline);
+    } catch (error) {
+      if (this.id !== id) return;
+      this.pane.replaceChildren(this.backButton(), el('p', { class: 'error', role: 'alert' }, error.message));
+    }
+  }
+
+  // take shows a change of the open incident, without disturbing somebody who writes a note.
+  take(incident) {
+    if (incident.id !== this.id || incident.version <= this.incident?.version) return;
+    const draft = this.pane.querySelector('textarea')?.value;
+    if (!draft) this.open(this.id);
+  }
+
+  backButton() {
+    return el('button', { type: 'button', class: 'back quiet', onclick: this.back }, '← All incidents');
+  }
+
+  show(incident, timeline) {
+    this.incident = incident;
+    this.error = el('p', { class: 'error', role: 'alert' });
+    const evidence = incident.evidence ?? [];
+    this.pane.replaceChildren(
+      this.backButton(),
+      el('h2', {}, incident.title),
+      el('p', { class: 'sentence' }, incident.explanation),
+      this.tags(incident),
+      el('div', { class: 'actions' }, (actions[incident.status] ?? []).map(([to, label, main]) => el('button', {
+        type: 'button', class: main ? 'main' : undefined, onclick: () => this.change(to),
+      }, label))),
+      this.error,
+      this.figures(incident),
+      el('h3', {}, `Score ${incident.score} of 100`),
+      el('div', { class: 'parts' }, incident.score_parts.map(part)),
+      el('h3', {}, 'Timeline'),
+      el('ol', { class: 'timeline' }, timeline.map(step)),
+      el('h3', {}, `Evidence: ${evidence.length} of at least ${number(incident.event_count)} events`),
+      evidence.length ? table(evidence) : el('p', { class: 'label' }, 'No events were kept.'),
+      el('h3', {}, 'Reproduce'),
+      this.reproduction(),
+      el('h3', {}, 'Notes'),
+      this.notes(),
+    );
+    this.pane.scrollTop = 0;
+  }
+
+  tags(incident) {
+    const all = [[incident.severity, incident.severity], ['', words(incident.status)], ['', words(incident.kind)],
+      ...incident.owasp.map((t) => ['', t]), ...incident.mitre.map((t) => ['', t]), ...incident.tags.map((t) => ['', t])];
+    if (incident.assignee) all.push(['', `assigned to ${incident.assignee}`]);
+    return el('div', { class: 'tags' }, all.map(([kind, text]) => el('span', { class: `tag ${kind}` }, text)));
+  }
+
+  figures(incident) {
+    const figure = (label, value, unit) => el('div', { class: 'figure' }, el('div', { class: 'label' }, label),
+      el('div', { class: 'value' }, value), el('div', { class: 'unit' }, unit));
+    return el('div', { class: 'figures' },
+      figure('Observed', number(incident.observed), incident.unit ?? ''),
+      figure('Expected', number(incident.expected), 'at most, or the usual bound'),
+      figure('Events', number(incident.event_count), `${number(incident.finding_count)} findings`),
+      figure(words(incident.entity.type), incident.entity.value, [incident.service, incident.route].filter(Boolean).join(' ')),
+      figure('First seen', moment(incident.first_seen), 'UTC'),
+      figure('Last seen', moment(incident.last_seen), 'UTC'));
+  }
+
+  async change(status) {
+    const { id, version } = this.incident;
+    try {
+      await json(`/v1/incidents/${id}`, { method: 'PATCH', body: { status }, headers: { 'If-Match': `"${version}"` } });
+      await this.open(id);
+    } catch (error) {
+      if (error instanceof Refused && error.status === 412) {
+        await this.open(id);
+        this.error.textContent = 'It changed while you were looking at it; this is how it stands now.';
+        return;
+      }
+      this.error.textContent = error.message;
+    }
+  }
+
+  reproduction() {
+    const out = el('div');
+    const run = async (event) => {
+      event.target.disabled = true;
+      try {
+        const r = await json(`/v1/incidents/${this.id}/reproduce`);
+        out.replaceChildren(
+          el('p', { class: `verdict ${r.same && r.events_available ? 'same' : 'differs'}` },
+            `Stored ${number(r.observed)} ${r.unit}, now ${number(r.reproduced)}: ${r.detail}.`),
+          el('pre', {}, r.sql),
+          el('pre', {}, Object.entries(r.parameters).map(([k, v]) => `${k} = ${v}`).join('\n') || 'no parameters'),
+          r.baseline ? el('pre', {}, JSON.stringify(r.baseline, null, 2)) : '');
+      } catch (error) {
+        out.replaceChildren(el('p', { class: 'error', role: 'alert' }, error.message));
+      }
+      event.target.disabled = false;
+    };
+    return el('div', {}, el('button', { type: 'button', onclick: run }, 'Run the query again'), out);
+  }
+
+  notes() {
+    const text = el('textarea', { 'aria-label': 'Note', placeholder: 'What you know or did', maxlength: 4000 });
+    const submit = async (event) => {
+      event.preventDefault();
+      if (!text.value.trim()) return;
+      try {
+        await json(`/v1/incidents/${this.id}/notes`, { method: 'POST', body: { text: text.value } });
+        text.value = '';
+        await this.open(this.id);
+      } catch (error) {
+        this.error.textContent = error.message;
+        this.error.scrollIntoView();
+      }
+    };
+    return el('form', { class: 'note-form', onsubmit: submit }, text, el('button', { type: 'submit' }, 'Add note'));
+  }
+}
+
+function part(p) {
+  return el('div', { class: 'part' }, el('span', {}, p.name), el('span', { class: 'points' }, `+${p.points}`),
+    el('meter', { min: 0, max: partMax[p.name] ?? 100, value: p.points }), el('span', { class: 'reason' }, p.reason));
+}
+
+function step(s) {
+  const at = el('time', { datetime: s.at }, moment(s.at));
+  if (s.finding) {
+    const f = s.finding;
+    return el('li', { class: `f-${f.severity}` }, at, el('strong', {}, f.title), ` ${f.explanation} `,
+      el('span', { class: 'tag' }, `${f.detector} · ${number(f.event_count)} events`));
+  }
+  if (s.note) return el('li', { class: 'f-change' }, at, el('strong', {}, s.note.author), `: ${s.note.text}`);
+  const c = s.change;
+  const what = c.from ? `${words(c.field)}: ${words(c.from)} → ${words(c.to)}` : `${words(c.field)}: ${words(c.to) || 'nobody'}`;
+  return el('li', { class: 'f-change' }, at, `${what} by ${c.actor}`, c.reason ? ` (${c.reason})` : '');
+}
+
+function table(events) {
+  const used = columns.filter(([, get]) => events.some((e) => get(e) !== undefined && get(e) !== ''));
+  return el('div', { class: 'scroll' }, el('table', {},
+    el('thead', {}, el('tr', {}, used.map(([name]) => el('th', {}, name)))),
+    el('tbody', {}, events.map((e) => el('tr', {}, used.map(([name, get]) => {
+      const text = String(get(e) ?? '');
+      return el('td', { class: name === 'request' ? 'path' : undefined, title: text }, text);
+    }))))));
+}

@@ -1,0 +1,68 @@
+// The console's frame: the key, the list, the open incident, the stream.
+
+import { byId } from './dom.js';
+import { Detail } from './detail.js';
+import { List } from './list.js';
+import { json, key } from './rest.js';
+import { follow } from './stream.js';
+
+const frame = byId('console');
+const detail = new Detail(() => { location.hash = ''; });
+const list = new List((id) => { location.hash = `#/incidents/${id}`; });
+let stop = () => {};
+
+function route() {
+  const id = /^#\/incidents\/(inc_[\w.-]+)$/.exec(location.hash)?.[1] ?? '';
+  frame.classList.toggle('reading', id !== '');
+  list.mark(id);
+  if (id) detail.open(id);
+  else detail.clear();
+}
+
+function live(state) {
+  const badge = byId('live');
+  badge.className = `live ${state}`;
+  badge.textContent = { on: 'live', off: 'reconnecting' }[state];
+}
+
+function signOut(message = '') {
+  stop();
+  key.forget();
+  byId('live').className = 'live';
+  byId('live').textContent = 'offline';
+  byId('key-error').textContent = message;
+  byId('sign-in').hidden = false;
+  frame.hidden = byId('sign-out').hidden = true;
+  byId('key').focus();
+}
+
+async function start() {
+  byId('sign-in').hidden = true;
+  frame.hidden = byId('sign-out').hidden = false;
+  await list.load();
+  route();
+  stop = follow({
+    incident: (incident) => { list.take(incident); detail.take(incident); },
+    reset: () => list.load(),
+    state: live,
+    refused: (error) => signOut(error.message),
+  });
+}
+
+byId('key-form').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  key.set(byId('key').value.trim());
+  byId('key').value = '';
+  try {
+    await json('/v1/incidents?limit=1');
+    byId('key-error').textContent = '';
+    await start();
+  } catch (error) {
+    signOut(error.message);
+  }
+});
+byId('sign-out').addEventListener('click', () => signOut());
+window.addEventListener('hashchange', route);
+
+if (key.get()) start();
+else signOut();
