@@ -7,8 +7,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"fmt"
-	"io/fs"
 	"net/http"
 	"path"
 	"strings"
@@ -18,45 +16,24 @@ import (
 //go:embed static
 var static embed.FS
 
-// file is one embedded file and its ETag.
-type file struct {
-	content []byte
-	etag    string
-}
-
 // Handler serves the console: its page at /, its files under /static/.
-func Handler() (http.Handler, error) {
-	files := map[string]file{}
-	err := fs.WalkDir(static, "static", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+func Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
+		if name == "" {
+			name = "static/index.html"
 		}
 		content, err := static.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		sum := sha256.Sum256(content)
-		files["/"+name] = file{content: content, etag: `"` + hex.EncodeToString(sum[:12]) + `"`}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the console's files: %w", err)
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := path.Clean(r.URL.Path)
-		if name == "/" {
-			name = "/static/index.html"
-		}
-		f, ok := files[name]
-		if !ok || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
+		if err != nil || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
 			http.NotFound(w, r)
 			return
 		}
-		w.Header().Set("ETag", f.etag)
+		sum := sha256.Sum256(content)
+		w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:12])+`"`)
 		w.Header().Set("Cache-Control", "no-cache")
-		if strings.HasSuffix(name, ".js") {
+		if strings.HasSuffix(name, ".js") { // a system's own table of types may say otherwise, and nosniff is on
 			w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 		}
-		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(f.content))
-	}), nil
+		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
+	})
 }
