@@ -19,7 +19,7 @@ type engineCmd struct {
 
 // engineInstallCmd fetches the library.
 type engineInstallCmd struct {
-	Tarball string `help:"Install from this file instead of fetching it; its checksum must be the pinned one." type:"existingfile"`
+	Tarball string `help:"Install from this file instead of fetching it; its library's checksum must be the pinned one." env:"-" type:"existingfile"`
 }
 
 // Run prints the path of the library.
@@ -34,11 +34,11 @@ func (c *engineInstallCmd) Run(ctx context.Context, std streams, log *slog.Logge
 
 // engineRunCmd runs the engine in this process.
 type engineRunCmd struct {
-	Path        string        `help:"Directory of the engine's data." default:"gatewatch-engine" type:"path"`
-	Listen      string        `help:"Address of the ClickHouse HTTP interface." default:"127.0.0.1:8123"`
-	Token       string        `help:"Password of the user default (better in GATEWATCH_ENGINE_RUN_TOKEN than on the command line)."`
-	MemoryLimit int64         `help:"Cap on the engine's memory in bytes; 0 is a quarter of the machine's." default:"0"`
-	StopTimeout time.Duration `help:"How long running statements may take to finish." default:"20s"`
+	Path        string        `help:"Directory of the engine's data." default:"gatewatch-engine" type:"path" env:"GATEWATCH_ENGINE_PATH"`
+	Listen      string        `help:"Address of the ClickHouse HTTP interface." default:"127.0.0.1:8123" env:"GATEWATCH_ENGINE_LISTEN"`
+	Token       string        `help:"Password of the user default (better in the environment than on the command line)." env:"GATEWATCH_ENGINE_TOKEN"`
+	MemoryLimit int64         `help:"Cap on the engine's memory in bytes; 0 is a quarter of the machine's." default:"0" env:"GATEWATCH_ENGINE_MEMORY_LIMIT"`
+	StopTimeout time.Duration `help:"How long running statements may take to finish." default:"20s" env:"GATEWATCH_ENGINE_STOP_TIMEOUT"`
 }
 
 // Run serves until ctx ends. Started by a supervisor, it takes everything from it instead of the flags.
