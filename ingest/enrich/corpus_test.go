@@ -60,7 +60,7 @@ var logs = []string{"access3", "srhegdegadikai", "elastic"}
 func TestRoutesOfRealLogs(t *testing.T) {
 	for _, log := range logs {
 		t.Run(log, func(t *testing.T) {
-			events := corpusEvents(t, log, 300_000)
+			events := corpusEvents(t, log, 100_000)
 			tp, err := route.New(route.Config{})
 			if err != nil {
 				t.Fatal(err)

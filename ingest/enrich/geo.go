@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -33,8 +34,23 @@ type GeoFiles struct {
 // geoSet is the files as they were read at one moment, with the answers that they gave.
 type geoSet struct {
 	files  []database
+	stamps []stamp
 	fields map[string]bool
 	shards [geoShards]geoShard
+}
+
+// stamp tells one content of a file from the next.
+type stamp struct {
+	size     int64
+	modified time.Time
+}
+
+func stampOf(path string) stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{}
+	}
+	return stamp{info.Size(), info.ModTime()}
 }
 
 type geoShard struct {
@@ -78,6 +94,7 @@ func readGeo(paths []string) (*geoSet, error) {
 	}
 	var errs []error
 	for _, p := range paths {
+		s.stamps = append(s.stamps, stampOf(p)) // before it is read: a change meanwhile is noticed
 		db, err := openDatabase(p)
 		if err != nil {
 			errs = append(errs, err)
@@ -158,6 +175,16 @@ func (g *GeoFiles) Reload() error {
 	return nil
 }
 
+// changed reports whether a file is not the one that was read.
+func (g *GeoFiles) changed() bool {
+	for i, was := range g.set.Load().stamps {
+		if stampOf(g.paths[i]) != was {
+			return true
+		}
+	}
+	return false
+}
+
 // settle is how long a file must have been left alone before it is read again: it may be copied in many writes.
 const settle = 500 * time.Millisecond
 
@@ -176,9 +203,11 @@ func (g *GeoFiles) Run(ctx context.Context) error {
 			return fmt.Errorf("watch geography database %s: %w", p, err)
 		}
 	}
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
+	timer := time.NewTimer(settle)
 	defer timer.Stop()
+	if !g.changed() { // between opening and watching
+		timer.Stop()
+	}
 	for {
 		select {
 		case <-ctx.Done():
