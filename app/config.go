@@ -8,6 +8,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"github.com/gatewatch/gatewatch/api"
 	"github.com/gatewatch/gatewatch/baseline"
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
@@ -37,6 +38,8 @@ type Config struct {
 	Rules     RulesConfig     `yaml:"rules"`
 	Baseline  baseline.Config `yaml:"baseline"`
 	Incidents incident.Config `yaml:"incidents"`
+	API       api.Config      `yaml:"api"`
+	Ingest    IngestConfig    `yaml:"ingest"`
 }
 
 // TLS names a certificate and its key, both PEM files.
@@ -54,10 +57,17 @@ type Source struct {
 	TimeZone string       `yaml:"time_zone"` // IANA name, for times without a zone; default UTC
 }
 
-// RulesConfig says which rules run.
+// IngestConfig bounds what the server takes.
+type IngestConfig struct {
+	// FromEnd reads logs that are there at the first start from their end, not from their beginning.
+	FromEnd bool `yaml:"from_end"`
+	// MaxBodyMB bounds the decompressed body of a push, in MiB. Default 64.
+	MaxBodyMB int `yaml:"max_body_mb"`
+}
+
+// RulesConfig says which rules run besides the built-in ones.
 type RulesConfig struct {
-	Dirs     []string `yaml:"dirs"`     // folders of further Sigma rules (*.yml)
-	Disabled []string `yaml:"disabled"` // ids of built-in rules that are off
+	Dirs []string `yaml:"dirs"` // folders of Sigma rules (*.yml); a rule with a built-in one's id takes its place
 }
 
 // DefaultService is the service of logs that name none.
@@ -108,6 +118,10 @@ func (c Config) Validate() (faults []error) {
 	faults = append(faults, c.Routes.Validate()...)
 	faults = append(faults, c.Baseline.Validate()...)
 	faults = append(faults, c.Incidents.Validate()...)
+	faults = append(faults, c.API.Validate()...)
+	if c.Ingest.MaxBodyMB < 0 {
+		faults = append(faults, fmt.Errorf("ingest.max_body_mb: %d: want 0 (default 64) or more", c.Ingest.MaxBodyMB))
+	}
 	return faults
 }
 

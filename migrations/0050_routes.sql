@@ -2,12 +2,14 @@
 -- taken this one's place; it is empty while the route stands for itself.
 CREATE TABLE IF NOT EXISTS routes{{.OnCluster}}
 (
-    service    LowCardinality(String),
-    route      String,
-    alias_of   String,
-    first_seen DateTime64(9, 'UTC'),
-    source     LowCardinality(String),
-    version    UInt64
+    service     LowCardinality(String),
+    route       String,
+    alias_of    String,
+    first_seen  DateTime64(9, 'UTC'),
+    source      LowCardinality(String),
+    -- asked for often enough that the names in it stand for themselves
+    established Bool,
+    version     UInt64
 )
 ENGINE = {{.Engine "ReplacingMergeTree" "version"}}
 ORDER BY (service, route)

@@ -12,6 +12,8 @@ type Route struct {
 	AliasOf   string // the template that has taken its place; empty while it stands for itself
 	FirstSeen time.Time
 	Source    string // how it is known: "inferred", "openapi" or "log"
+	// Established says that it was asked for often enough that the names in it stand for themselves.
+	Established bool
 }
 
 // SaveRoutes appends the routes as versions newer than all that are stored; the latest version of (service, route)
@@ -24,7 +26,7 @@ func (s *Store) SaveRoutes(ctx context.Context, routes []Route) error {
 	if err := s.conn.QueryRow(ctx, "SELECT max(version) FROM routes").Scan(&version); err != nil {
 		return wrap("save routes", err)
 	}
-	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO routes (service, route, alias_of, first_seen, source, version)")
+	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO routes (service, route, alias_of, first_seen, source, established, version)")
 	if err != nil {
 		return wrap("save routes", err)
 	}
@@ -36,7 +38,7 @@ func (s *Store) SaveRoutes(ctx context.Context, routes []Route) error {
 			return rejected("route %s of %s: source %q: want inferred, openapi or log", r.Route, r.Service, r.Source)
 		}
 		version++
-		if err := batch.Append(r.Service, r.Route, r.AliasOf, r.FirstSeen.UTC(), r.Source, version); err != nil {
+		if err := batch.Append(r.Service, r.Route, r.AliasOf, r.FirstSeen.UTC(), r.Source, r.Established, version); err != nil {
 			return wrap("save routes", err)
 		}
 	}
@@ -45,7 +47,7 @@ func (s *Store) SaveRoutes(ctx context.Context, routes []Route) error {
 
 // LoadRoutes returns the latest version of every route, in the order in which these were saved.
 func (s *Store) LoadRoutes(ctx context.Context) ([]Route, error) {
-	rows, err := s.conn.Query(ctx, `SELECT service, route, alias_of, first_seen, source
+	rows, err := s.conn.Query(ctx, `SELECT service, route, alias_of, first_seen, source, established
 FROM routes FINAL ORDER BY version`)
 	if err != nil {
 		return nil, wrap("load routes", err)
@@ -53,7 +55,7 @@ FROM routes FINAL ORDER BY version`)
 	var list []Route
 	err = scanAll(rows, func() error {
 		var r Route
-		if err := rows.Scan(&r.Service, &r.Route, &r.AliasOf, &r.FirstSeen, &r.Source); err != nil {
+		if err := rows.Scan(&r.Service, &r.Route, &r.AliasOf, &r.FirstSeen, &r.Source, &r.Established); err != nil {
 			return err
 		}
 		r.FirstSeen = r.FirstSeen.UTC()

@@ -11,7 +11,7 @@ import (
 func TestRoutesLatestVersionWins(t *testing.T) {
 	s := openTestStore(t)
 	at := time.Date(2026, 3, 1, 0, 0, 0, 5, time.UTC)
-	orders := Route{Service: "shop", Route: "/orders/{id}", FirstSeen: at, Source: "inferred"}
+	orders := Route{Service: "shop", Route: "/orders/{id}", FirstSeen: at, Source: "inferred", Established: true}
 	slug := Route{Service: "shop", Route: "/articles/how-to", FirstSeen: at, Source: "inferred"}
 	other := Route{Service: "blog", Route: "/orders/{id}", FirstSeen: at.Add(1), Source: "openapi"}
 	save := func(list ...Route) {

@@ -1,0 +1,379 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/gatewatch/gatewatch/api"
+	"github.com/gatewatch/gatewatch/baseline"
+	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
+	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/ingest"
+	"github.com/gatewatch/gatewatch/ingest/enrich"
+	"github.com/gatewatch/gatewatch/ingest/route"
+	"github.com/gatewatch/gatewatch/ingest/tail"
+	"github.com/gatewatch/gatewatch/parsers"
+	"github.com/gatewatch/gatewatch/rules"
+	"github.com/gatewatch/gatewatch/store"
+	"github.com/gatewatch/gatewatch/store/engine"
+	"github.com/gatewatch/gatewatch/web"
+)
+
+// ServeOptions are what Serve is told beside the configuration.
+type ServeOptions struct {
+	Logger  *slog.Logger
+	Out     io.Writer // announcements: address, a first key, incidents when Print is set; nil: nobody is told
+	Print   bool      // print incidents as they appear
+	Demo    bool      // write a sample log and follow it
+	Version string
+
+	engineCommand []string         // starts the engine; nil: this binary
+	started       func(*Server)    // told once everything runs; nil: nobody
+	now           func() time.Time // nil: time.Now
+}
+
+// Server is a running `gatewatch serve`.
+type Server struct {
+	Addr     string // HOST:PORT that REST listens on
+	URL      string // of console and REST
+	AdminKey string // the first admin key, when this start made it
+
+	store     *store.Store
+	engine    *engine.Supervisor // nil with a store.dsn
+	incidents *incident.Manager
+	committer *ingest.Committer
+	stream    *stream
+	learner   *learner
+}
+
+// Serve runs everything in one process tree until ctx ends, then stops it in order: sources, requests, what was
+// gathered, detection, store.
+func Serve(ctx context.Context, cfg Config, o ServeOptions) (err error) {
+	cfg = cfg.WithDefaults()
+	if o.Logger == nil {
+		o.Logger = discard()
+	}
+	if o.Out == nil {
+		o.Out = io.Discard
+	}
+	if faults := cfg.Validate(); len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	life := newLifecycle(o.Logger)
+	b := &builder{cfg: cfg, opts: o, log: o.Logger, life: life, registry: prometheus.NewRegistry(), server: &Server{}}
+	defer func() { err = errors.Join(err, life.stop()) }()
+	if err := b.build(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop while starting
+		}
+		return err
+	}
+	if o.started != nil {
+		o.started(b.server)
+	}
+	return life.wait(ctx)
+}
+
+// builder makes the parts of a Server, each from those before it.
+type builder struct {
+	cfg      Config
+	opts     ServeOptions
+	log      *slog.Logger
+	life     *lifecycle
+	registry *prometheus.Registry
+	server   *Server
+
+	secret   []byte
+	set      *rules.Set
+	routes   *route.Templates
+	geo      geoFiles
+	enricher *enrich.Enricher
+	norm     *enrich.Normalizer
+	watch    *enrich.LoadBalancerWatch
+	follower *tail.Follower
+}
+
+func (b *builder) build(ctx context.Context) error {
+	b.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"data directory", b.dataDir},
+		{"rules", b.rules},
+		{"store", b.openStore},
+		{"enrichment", b.enrichment},
+		{"detection", b.detection},
+		{"ingest", b.ingest},
+		{"REST", b.rest},
+		{"sources", b.sources},
+	} {
+		if err := step.do(ctx); err != nil {
+			return fmt.Errorf("start %s: %w", step.what, err)
+		}
+	}
+	return nil
+}
+
+func (b *builder) dataDir(context.Context) error {
+	if err := os.MkdirAll(b.cfg.DataDir, 0o700); err != nil {
+		return err
+	}
+	unlock, err := lockDir(b.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	b.life.onStop("data directory", unlock)
+	b.secret, err = installationSecret(filepath.Join(b.cfg.DataDir, "secret"))
+	return err
+}
+
+func (b *builder) rules(context.Context) (err error) {
+	b.set, err = loadRules(b.cfg.Rules)
+	if err != nil {
+		return err
+	}
+	for _, w := range b.set.Warnings() {
+		b.log.Warn("rule", "remark", w.Error())
+	}
+	return nil
+}
+
+func (b *builder) openStore(ctx context.Context) error {
+	cfg := b.cfg.Store
+	cfg.Logger = b.log
+	if cfg.DSN == "" {
+		eng, err := engine.Start(ctx, engine.SupervisorOptions{
+			Path: filepath.Join(b.cfg.DataDir, "store"), Command: b.opts.engineCommand, Config: b.cfg.Engine,
+			Logger: b.log, Registerer: b.registry,
+		})
+		if err != nil {
+			return err
+		}
+		b.life.onStop("engine", eng.Stop)
+		b.server.engine = eng
+		cfg.Options = eng.Options()
+	}
+	st, err := openStorePatiently(ctx, cfg, b.log)
+	if err != nil {
+		return err
+	}
+	b.life.onStop("store", st.Close)
+	b.server.store = st
+	return nil
+}
+
+func (b *builder) enrichment(ctx context.Context) (err error) {
+	if b.routes, err = loadRoutes(ctx, b.cfg.Routes, b.server.store); err != nil {
+		return err
+	}
+	b.life.run("routes", func(ctx context.Context) error { return saveRoutes(ctx, b.routes, b.server.store, b.log) })
+	if b.geo, err = openGeo(b.cfg.GeoIP, b.log); err != nil {
+		return err
+	}
+	if b.geo.files != nil {
+		b.life.run("geography", b.geo.files.Run)
+	}
+	b.enricher = enrich.NewEnricher(enrich.Options{Geo: b.geo.lookup(), Routes: b.routes})
+	b.watch = enrich.NewLoadBalancerWatch()
+	b.norm, err = enrich.NewNormalizer(b.cfg.Identity, enrich.NormalizerOptions{Key: b.secret, Watch: b.watch})
+	if err != nil {
+		return err
+	}
+	b.life.run("load balancer watch", b.warn)
+	return nil
+}
+
+// warn tells of client addresses that are the load balancer's.
+func (b *builder) warn(ctx context.Context) error {
+	return every(ctx, 10*time.Second, func() {
+		for _, w := range b.watch.TakeWarnings() {
+			b.log.Warn(w.Message, "source", w.Source, "address", w.Address, "share", w.Share)
+		}
+	})
+}
+
+func (b *builder) detection(ctx context.Context) error {
+	s := b.server
+	s.incidents = incident.NewManager(s.store, incident.Options{
+		Config: b.cfg.Incidents, Now: time.Now, Logger: b.log, Registerer: b.registry,
+	})
+	if err := s.incidents.Load(ctx); err != nil {
+		return fmt.Errorf("load incidents: %w", err)
+	}
+	s.learner = newLearner(b.cfg.Baseline, s.store, b.routes, b.log)
+	if err := s.learner.load(ctx); err != nil {
+		return err
+	}
+	learned := baseline.NewDetectors(b.cfg.Baseline)
+	s.stream = newStream(stream{
+		store: s.store, incidents: s.incidents, learned: learned, learner: s.learner, log: b.log,
+		file: filepath.Join(b.cfg.DataDir, "detection.json"), now: b.opts.now,
+	}, append([]detect.Detector{b.set.NewWindows(rules.WindowOptions{})}, learned.List()...)...)
+	if err := s.stream.replay(ctx); err != nil {
+		return err
+	}
+	b.life.run("learning", s.learner.Run)
+	b.life.run("detection", s.stream.Run)
+	if b.opts.Print {
+		from := s.incidents.LastSeq()
+		b.life.run("incident printer", func(ctx context.Context) error {
+			return printIncidents(ctx, s.incidents, from, b.opts.Out)
+		})
+	}
+	return nil
+}
+
+func (b *builder) ingest(context.Context) (err error) {
+	s := b.server
+	stopped := make(chan struct{})
+	blocked, unblock := context.WithCancel(context.Background())
+	s.committer, err = ingest.New(ingest.Options{
+		Store: s.store, Enricher: b.enricher, Matcher: newMatchers(b.set), Logger: b.log, Registerer: b.registry,
+		OnStored: func(block []*event.Event) {
+			newest := block[0].Time
+			for _, ev := range block {
+				if ev.Time.After(newest) {
+					newest = ev.Time
+				}
+			}
+			s.learner.noteStored(block[0].IngestedAt, newest)
+			s.stream.offer(blocked, block)
+		},
+	})
+	if err != nil {
+		unblock()
+		return err
+	}
+	b.life.run("committer", func(ctx context.Context) error {
+		defer close(stopped)
+		defer context.AfterFunc(ctx, func() { // the stop of detection must not wait for a block that nobody takes
+			time.AfterFunc(stopPatience/2, unblock)
+		})()
+		return s.committer.Run(ctx)
+	})
+	return nil
+}
+
+func (b *builder) rest(ctx context.Context) error {
+	s := b.server
+	keys, err := api.NewKeys(ctx, s.store, time.Now)
+	if err != nil {
+		return err
+	}
+	var created bool
+	if s.AdminKey, created, err = keys.EnsureAdmin(ctx); err != nil {
+		return err
+	}
+	rest, err := api.New(api.Deps{
+		Config: b.cfg.API, Incidents: s.incidents, Store: s.store, Keys: keys,
+		Sink: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm,
+		Limits:    ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20},
+		Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
+		Console: web.Handler(), Version: b.opts.Version, Logger: b.log, Registry: b.registry,
+	})
+	if err != nil {
+		return err
+	}
+	listener, scheme, err := listen(b.cfg)
+	if err != nil {
+		return err
+	}
+	s.Addr = listener.Addr().String()
+	s.URL = scheme + "://" + s.Addr + "/"
+	b.life.run("REST", func(ctx context.Context) error { return rest.Run(ctx, listener) })
+	b.life.run("admin socket", func(ctx context.Context) error {
+		return rest.RunAdmin(ctx, filepath.Join(b.cfg.DataDir, "admin.sock"))
+	})
+	announce(b.opts.Out, s, created)
+	return nil
+}
+
+func (b *builder) sources(ctx context.Context) error {
+	sources, err := b.tailSources()
+	if err != nil || len(sources) == 0 {
+		return err
+	}
+	b.follower, err = tail.New(tail.Options{
+		Sources: sources, StateDir: filepath.Join(b.cfg.DataDir, "sources"), Sink: b.server.committer,
+		Normalizer: b.norm, FromEnd: b.cfg.Ingest.FromEnd, Logger: b.log, Registerer: b.registry,
+	})
+	if err != nil {
+		return err
+	}
+	b.life.run("sources", b.follower.Run)
+	return nil
+}
+
+func (b *builder) tailSources() ([]tail.Source, error) {
+	var list []tail.Source
+	for i, src := range b.cfg.Sources {
+		location, err := time.LoadLocation(src.TimeZone)
+		if err != nil {
+			return nil, fmt.Errorf("sources[%d].time_zone: %w", i, err)
+		}
+		opts := parsers.Options{Location: location, WireFields: b.cfg.Identity.WireFields()}
+		if src.Service == "" {
+			src.Service = DefaultService
+		}
+		list = append(list, tail.Source{
+			Name: src.Name, Files: src.Files, Service: src.Service,
+			NewParser: func() (parsers.Parser, error) { return sourceParser(src.Format, opts) },
+		})
+	}
+	return list, nil
+}
+
+// sourceParser is a followed source's parser.
+func sourceParser(spec parsers.Spec, opts parsers.Options) (parsers.Parser, error) {
+	if spec.String() == "auto" {
+		return parsers.NewAuto(opts), nil
+	}
+	return parsers.New(spec, opts)
+}
+
+// matchers lends every caller a matcher of its own.
+type matchers struct{ pool sync.Pool }
+
+func newMatchers(set *rules.Set) *matchers {
+	return &matchers{sync.Pool{New: func() any { return set.NewMatcher() }}}
+}
+
+// Match implements ingest.Matcher.
+func (m *matchers) Match(ev *event.Event) {
+	one := m.pool.Get().(*rules.Matcher)
+	one.Match(ev)
+	m.pool.Put(one)
+}
+
+func announce(w io.Writer, s *Server, created bool) {
+	_, _ = fmt.Fprintf(w, "Gatewatch is at %s (console and REST)\n", s.URL)
+	if created {
+		_, _ = fmt.Fprintf(w, "Admin key, shown this once: %s\n", s.AdminKey)
+	}
+}
+
+// listen opens the configured address, with TLS when there is a certificate.
+func listen(cfg Config) (l net.Listener, scheme string, err error) {
+	l, err = net.Listen("tcp", cfg.Listen)
+	if err != nil || cfg.TLS.Certificate == "" {
+		return l, "http", err
+	}
+	secured, err := withTLS(l, cfg.TLS)
+	if err != nil {
+		return nil, "", errors.Join(err, l.Close())
+	}
+	return secured, "https", nil
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/gatewatch/gatewatch/app"
+	"github.com/gatewatch/gatewatch/parsers"
+)
+
+type serveCmd struct {
+	Config  string   `help:"Configuration file (YAML); every key is also GATEWATCH_SECTION_KEY." placeholder:"FILE"`
+	DataDir string   `help:"Where the embedded store, checkpoints and the admin socket lie (default: gatewatch-data)." placeholder:"DIR"`
+	Listen  string   `help:"Address of REST, console and ingest (default: 127.0.0.1:8642)." placeholder:"HOST:PORT"`
+	Log     []string `help:"Log or glob to follow, besides the configured sources; may be given several times." placeholder:"GLOB" sep:"none"`
+	Format  string   `help:"Format of --log." default:"auto"`
+	Demo    bool     `help:"Follow a sample log that is written while the server runs."`
+	Print   bool     `help:"Print incidents on stdout as they appear (--demo does)."`
+}
+
+// Run serves until the process is told to stop.
+func (c *serveCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	cfg, err := app.LoadConfig(c.Config, os.Environ())
+	if err != nil {
+		return err
+	}
+	if c.DataDir != "" {
+		cfg.DataDir = c.DataDir
+	}
+	if c.Listen != "" {
+		cfg.Listen = c.Listen
+	}
+	if len(c.Log) > 0 {
+		cfg.Sources = append(cfg.Sources, app.Source{Files: c.Log, Format: parsers.ParseSpec(c.Format)})
+	}
+	return app.Serve(ctx, cfg, app.ServeOptions{
+		Logger: log, Out: std.Out, Print: c.Print || c.Demo, Demo: c.Demo, Version: buildVersion(),
+	})
+}
