@@ -10,24 +10,45 @@ import (
 	"github.com/gatewatch/gatewatch/baseline"
 )
 
-// History returns the rollups as what baselines are learned from.
-func (s *Store) History() baseline.History { return history{s} }
+// History returns the rollups as what baselines are learned from, for one recomputation after the other.
+func (s *Store) History() baseline.History { return &history{s: s} }
 
 var (
-	_ baseline.History = history{}
+	_ baseline.History = (*history)(nil)
 	_ baseline.Books   = (*Store)(nil)
 )
 
-type history struct{ s *Store }
+// history serves one recomputation at a time. Endpoints, which comes first, finds out whether the rollups hold more than
+// the snapshot; the others go by that.
+type history struct {
+	s    *Store
+	snap baseline.Snapshot
+	late bool
+}
+
+func (h *history) begin(ctx context.Context, snap baseline.Snapshot) error {
+	late, err := h.s.laterEvents(ctx, snap)
+	h.snap, h.late = snap, late
+	return err
+}
+
+// later reports whether the snapshot leaves stored events out.
+func (h *history) later(ctx context.Context, snap baseline.Snapshot) (bool, error) {
+	if !h.snap.Cut.Equal(snap.Cut) || !h.snap.Until.Equal(snap.Until) || h.snap.WindowDays != snap.WindowDays {
+		if err := h.begin(ctx, snap); err != nil {
+			return false, err
+		}
+	}
+	return h.late, nil
+}
 
 // Endpoints implements baseline.History.
-func (h history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func(baseline.EndpointHours) error) error {
-	late, err := h.s.laterEvents(ctx, snap)
-	if err != nil {
+func (h *history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func(baseline.EndpointHours) error) error {
+	if err := h.begin(ctx, snap); err != nil {
 		return err
 	}
 	for _, whole := range []bool{true, false} {
-		sql, params := endpointHistorySQL(snap, whole, late)
+		sql, params := endpointHistorySQL(snap, whole, h.late)
 		var r baseline.EndpointHours
 		k := &r.Key
 		err := h.s.each(ctx, "read endpoint history", sql, params, []any{
@@ -46,8 +67,8 @@ func (h history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func(
 }
 
 // Actors implements baseline.History.
-func (h history) Actors(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ActorHours) error) error {
-	late, err := h.s.laterEvents(ctx, snap)
+func (h *history) Actors(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ActorHours) error) error {
+	late, err := h.later(ctx, snap)
 	if err != nil {
 		return err
 	}
@@ -62,8 +83,8 @@ func (h history) Actors(ctx context.Context, snap baseline.Snapshot, fn func(bas
 }
 
 // Objects implements baseline.History.
-func (h history) Objects(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ObjectHours) error) error {
-	late, err := h.s.laterEvents(ctx, snap)
+func (h *history) Objects(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ObjectHours) error) error {
+	late, err := h.later(ctx, snap)
 	if err != nil {
 		return err
 	}
