@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"os"
 )
 
 //go:embed builtin/*.yml
@@ -19,4 +20,16 @@ func Builtin() (*Set, error) {
 		return nil, fmt.Errorf("load built-in rules: %w", err)
 	}
 	return s, nil
+}
+
+// LoadDirs loads directories of rule files, one over the other, over the built-in pack when builtin says so.
+func LoadDirs(opts Options, builtin bool, dirs ...string) (*Set, error) {
+	var layers []fs.FS
+	if builtin {
+		layers = append(layers, builtinFiles)
+	}
+	for _, dir := range dirs {
+		layers = append(layers, os.DirFS(dir))
+	}
+	return LoadAll(opts, layers...)
 }

@@ -31,6 +31,9 @@ func (s *Set) Rule(id string) *Rule { return s.byID[id] }
 // logs never carry.
 func (s *Set) Warnings() Faults { return s.warnings }
 
+// Raises reports whether the rule raises findings by itself: signs, and rules that only feed correlations, do not.
+func (r *Rule) Raises() bool { return r.raises }
+
 // Infos describes the rules that raise findings, by id.
 func (s *Set) Infos() []detect.Info {
 	var infos []detect.Info
