@@ -21,19 +21,48 @@ import (
 // interfaces, value by value, and grows every column anew for every block. Source of the form: SerializationString.cpp,
 // SerializationArray.cpp and SerializationLowCardinality.cpp of ClickHouse.
 type encoder struct {
-	out  []byte
-	dict dictionary
+	columns []buffer
+	out     []byte // the block, or what of it is in the making
 }
+
+// buffer gathers one column.
+type buffer struct {
+	offsets []byte // of an array column: where each event's list ends
+	end     uint64
+	data    []byte     // values, unless these are words
+	words   dictionary // values of low cardinality
+}
+
+// encodeFunc appends one field of some events to its column's buffer.
+type encodeFunc func(to *buffer, events []*event.Event)
 
 func newEncoder() *encoder {
-	return &encoder{dict: dictionary{index: map[string]uint32{}}}
+	enc := &encoder{columns: make([]buffer, len(columns))}
+	for i := range enc.columns {
+		enc.columns[i].words.index = map[string]uint32{}
+	}
+	return enc
 }
 
-// encodeFunc appends one field of all events, the body of a column without its state prefix, to enc.out.
-type encodeFunc func(enc *encoder, events []*event.Event)
+// strideEvents is how many events all columns take at a time: few enough to stay in the processor's cache, since every
+// column looks at every event.
+const strideEvents = 256
+
+// gather replaces the columns' content by the events.
+func (enc *encoder) gather(events []*event.Event) {
+	for i := range enc.columns {
+		enc.columns[i].reset()
+	}
+	for some := range slices.Chunk(events, strideEvents) {
+		for i := range columns {
+			columns[i].encode(&enc.columns[i], some)
+		}
+	}
+}
 
 // block replaces enc.out by the events as one Native block.
 func (enc *encoder) block(events []*event.Event) {
+	enc.gather(events)
 	enc.out = binary.AppendUvarint(enc.out[:0], uint64(len(columns)))
 	enc.out = binary.AppendUvarint(enc.out, uint64(len(events)))
 	for i := range columns {
@@ -43,8 +72,22 @@ func (enc *encoder) block(events []*event.Event) {
 		if c.sqlType == typeLC || c.sqlType == typeLCs {
 			enc.out = binary.LittleEndian.AppendUint64(enc.out, lcStatePrefix)
 		}
-		c.encode(enc, events)
+		enc.out = enc.columns[i].append(enc.out)
 	}
+}
+
+func (b *buffer) reset() {
+	b.offsets, b.end, b.data = b.offsets[:0], 0, b.data[:0]
+	b.words.reset()
+}
+
+// append appends the column's body in Native form. A column without a value has none.
+func (b *buffer) append(out []byte) []byte {
+	out = append(append(out, b.offsets...), b.data...)
+	if len(b.words.keys) > 0 {
+		out = b.words.append(out)
+	}
+	return out
 }
 
 // fill has the driver's columns read the events.
@@ -52,9 +95,9 @@ func (enc *encoder) fill(into []chcolumn.Interface, events []*event.Event) error
 	if len(into) != len(columns) {
 		return rejected("the store expects %d columns of an event, this program knows %d", len(into), len(columns))
 	}
+	enc.gather(events)
 	for i := range columns {
-		enc.out = enc.out[:0]
-		columns[i].encode(enc, events)
+		enc.out = enc.columns[i].append(enc.out[:0])
 		if err := into[i].Decode(chproto.NewReader(bytes.NewReader(enc.out)), len(events)); err != nil {
 			return fmt.Errorf("column %s: %w", columns[i].name, err)
 		}
@@ -63,26 +106,28 @@ func (enc *encoder) fill(into []chcolumn.Interface, events []*event.Event) error
 }
 
 // release drops what aliases the events' strings.
-func (enc *encoder) release() { enc.dict.reset() }
+func (enc *encoder) release() {
+	for i := range enc.columns {
+		enc.columns[i].words.reset()
+	}
+}
 
 // fixed is a column of values of a fixed width, which put appends.
 func fixed(put func(b []byte, e *event.Event) []byte) encodeFunc {
-	return func(enc *encoder, events []*event.Event) {
-		b := enc.out
+	return func(to *buffer, events []*event.Event) {
 		for _, e := range events {
-			b = put(b, e)
+			to.data = put(to.data, e)
 		}
-		enc.out = b
 	}
 }
 
 func uint64s(of func(*event.Event) uint64) encodeFunc {
-	return func(enc *encoder, events []*event.Event) {
-		b := slices.Grow(enc.out, 8*len(events))
+	return func(to *buffer, events []*event.Event) {
+		b := to.data
 		for _, e := range events {
 			b = binary.LittleEndian.AppendUint64(b, of(e))
 		}
-		enc.out = b
+		to.data = b
 	}
 }
 
@@ -111,56 +156,49 @@ func bot(b []byte, e *event.Event) []byte {
 }
 
 func texts(at func(*event.Event) *string) encodeFunc {
-	return func(enc *encoder, events []*event.Event) {
-		b := enc.out
+	return func(to *buffer, events []*event.Event) {
+		b := to.data
 		for _, e := range events {
 			b = appendString(b, *at(e))
 		}
-		enc.out = b
+		to.data = b
 	}
 }
 
 func words(at func(*event.Event) *string) encodeFunc {
-	return func(enc *encoder, events []*event.Event) {
-		enc.dict.reset()
+	return func(to *buffer, events []*event.Event) {
 		for _, e := range events {
-			enc.dict.add(*at(e))
+			to.words.add(*at(e))
 		}
-		enc.out = enc.dict.append(enc.out)
 	}
 }
 
-// offsets appends where each event's list ends; it stands before the elements of an array column.
-func (enc *encoder) offsets(events []*event.Event, of func(*event.Event) []string) {
-	end := uint64(0)
-	for _, e := range events {
-		end += uint64(len(of(e)))
-		enc.out = binary.LittleEndian.AppendUint64(enc.out, end)
-	}
+// list notes that one event's list has n elements.
+func (b *buffer) list(n int) {
+	b.end += uint64(n)
+	b.offsets = binary.LittleEndian.AppendUint64(b.offsets, b.end)
 }
 
 func textLists(of func(*event.Event) []string) encodeFunc {
-	return func(enc *encoder, events []*event.Event) {
-		enc.offsets(events, of)
+	return func(to *buffer, events []*event.Event) {
 		for _, e := range events {
-			for _, s := range of(e) {
-				enc.out = appendString(enc.out, s)
+			list := of(e)
+			to.list(len(list))
+			for _, s := range list {
+				to.data = appendString(to.data, s)
 			}
 		}
 	}
 }
 
 func wordLists(of func(*event.Event) []string) encodeFunc {
-	return func(enc *encoder, events []*event.Event) {
-		enc.offsets(events, of)
-		enc.dict.reset()
+	return func(to *buffer, events []*event.Event) {
 		for _, e := range events {
-			for _, s := range of(e) {
-				enc.dict.add(s)
+			list := of(e)
+			to.list(len(list))
+			for _, s := range list {
+				to.words.add(s)
 			}
-		}
-		if len(enc.dict.keys) > 0 { // a column without a value has no body
-			enc.out = enc.dict.append(enc.out)
 		}
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/gatewatch/gatewatch/event"
 )
 
-// The span of time of events: a DateTime64(9) ends in 2262, and no gateway logged before Unix time began.
+// The span of time that a DateTime64(9) holds. Source: ClickHouse's documentation of DateTime64.
 var (
-	earliest = time.Unix(0, 0).UTC()
+	earliest = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
 	latest   = time.Date(2262, 4, 11, 0, 0, 0, 0, time.UTC)
 )
 

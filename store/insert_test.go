@@ -35,7 +35,7 @@ func drawEvent(t *rapid.T, position uint64) *event.Event {
 		}
 	})
 	e := &event.Event{
-		Time:   time.Unix(rapid.Int64Range(0, 9_000_000_000).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanos")).UTC(),
+		Time:   time.Unix(rapid.Int64Range(-2_000_000_000, 9_000_000_000).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanos")).UTC(),
 		Source: text.Draw(t, "source"), Generation: rapid.Uint64().Draw(t, "generation"), Position: position,
 		Service: word.Draw(t, "service"), Format: word.Draw(t, "format"), ClientIP: address.Draw(t, "client"),
 		User: text.Draw(t, "user"), Session: text.Draw(t, "session"), AuthScheme: word.Draw(t, "auth"),

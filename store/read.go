@@ -76,7 +76,7 @@ FROM
 		fmt.Sprint(sliceEvents)+`) AS slice
     FROM
     (
-        SELECT intDiv(toUnixTimestamp64Nano(time), 1000000000) AS second, count() AS n
+        SELECT intDiv(toUnixTimestamp64Nano(time) - positiveModulo(toUnixTimestamp64Nano(time), 1000000000), 1000000000) AS second, count() AS n
         FROM events`+st.clause()+`
         GROUP BY second
     )
