@@ -31,7 +31,7 @@ func (s *Server) execute(ctx context.Context, req *request, reader bool, out *re
 		return err
 	}
 	for _, t := range req.external {
-		session.spent = true
+		session.spent.Store(true)
 		if err := t.create(ctx, session); err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (s *Server) execute(ctx context.Context, req *request, reader bool, out *re
 	}
 	if err != nil {
 		// A statement that failed can leave half of its output in the connection, for the next result to begin with.
-		session.spent = true
+		session.spent.Store(true)
 	}
 	if err != nil && ctx.Err() != nil {
 		return newException(codeWasCancelled, "QUERY_WAS_CANCELLED", "Query was cancelled: %v", err)
@@ -69,7 +69,7 @@ func (s *Server) check(session *session, req *request, reader bool) error {
 	}
 	count, class := session.Classify(req.sql)
 	if class >= libchdb.Control {
-		session.spent = true // SET, USE, temporary tables: none of it outlives the request
+		session.spent.Store(true) // SET, USE, temporary tables: none of it outlives the request
 	}
 	switch {
 	case count > 1:

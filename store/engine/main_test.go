@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 func startEngine(t *testing.T, change func(*SupervisorOptions)) *Supervisor {
 	t.Helper()
 	opts := SupervisorOptions{
-		Path: t.TempDir(), Command: testCommand(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Path: t.TempDir(), Command: testCommand(), Logger: slog.New(slog.NewTextHandler(watchful{t}, nil)),
 		Config: Config{MemoryLimit: 1 << 30, StopTimeout: 5 * time.Second},
 	}
 	if change != nil {
@@ -78,4 +79,14 @@ func skipOrFatal(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// watchful writes the engine's log to the test's, and fails the test when the race detector speaks up in the child.
+type watchful struct{ t *testing.T }
+
+func (w watchful) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("DATA RACE")) {
+		w.t.Error("a data race in the engine process")
+	}
+	return w.t.Output().Write(p)
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatewatch/gatewatch/store/engine/libchdb"
@@ -37,7 +38,7 @@ type session struct {
 	key string // database and settings
 	tag string // log_comment: KILL QUERY finds the running statement by it
 	// spent marks a session whose state a statement may have changed; it is closed instead of reused.
-	spent bool
+	spent atomic.Bool
 }
 
 const maxIdle = 8
@@ -115,7 +116,7 @@ func (p *pool) setUp(s *session, database string, settings map[string]string) er
 // put gives a session back.
 func (p *pool) put(s *session) {
 	var closing *session
-	if s.spent {
+	if s.spent.Load() {
 		closing = s
 	} else {
 		p.mu.Lock()
@@ -159,7 +160,7 @@ func (p *pool) watch(ctx context.Context, s *session) func() {
 }
 
 func (p *pool) kill(s *session) {
-	s.spent = true
+	s.spent.Store(true)
 	p.killMu.Lock()
 	defer p.killMu.Unlock()
 	// The error would be that of a statement that has just ended.

@@ -29,7 +29,7 @@ func startReader(t *testing.T) (*Supervisor, string) {
 	t.Helper()
 	address := freeAddress(t)
 	s := startEngine(t, func(o *SupervisorOptions) {
-		o.Config.Reader = ReaderConfig{Listen: address, Password: readerPassword}
+		o.Config.Reader = ReaderConfig{Listen: address, Password: readerPassword, Database: "default"}
 	})
 	conn := dial(t, s.Options())
 	mustExec(t, conn, "CREATE TABLE events (a UInt32, host String) ENGINE = MergeTree ORDER BY a",
