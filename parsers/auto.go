@@ -73,6 +73,9 @@ func (a *Auto) Parse(line string, ev *event.Event) error {
 		if a.lines&(a.lines-1) == 0 { // 1, 2, 4, 8 ...
 			_ = a.look(a.before(line)) // read reports the line's own error
 		}
+		if a.lines == settleLines {
+			a.trial, a.sample = nil, nil
+		}
 	}
 	err := a.read(line, ev)
 	if err == nil || errors.Is(err, ErrNoRequest) {

@@ -52,3 +52,14 @@ func cpuTime(b *testing.B) time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// BenchmarkRecognize tells what the first look at a source costs.
+func BenchmarkRecognize(b *testing.B) {
+	lines := combined().Samples
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Recognize(lines); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

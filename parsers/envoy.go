@@ -3,6 +3,8 @@ package parsers
 import (
 	"fmt"
 	"strings"
+
+	"github.com/gatewatch/gatewatch/event"
 )
 
 // envoyOperators says what Envoy's command operators mean, without their arguments
@@ -65,7 +67,17 @@ func compileEnvoy(name, format string) (pattern, error) {
 		}
 		i += end + 2
 	}
-	return b.done()
+	p, err := b.done()
+	p.finish = envoyFinish
+	return p, err
+}
+
+// envoyFinish recognises TCP connections, which Envoy logs with the same format: "- - -" and status 0.
+func envoyFinish(_ *record, ev *event.Event) error {
+	if ev.Method == "" && ev.Path == "" && ev.Status == 0 {
+		return ErrNoRequest
+	}
+	return nil
 }
 
 // envoyEnd finds the percent sign that closes an operator; those within its parentheses belong to them.
@@ -152,5 +164,6 @@ func envoyJSON() Format {
 			"scheme": {slotScheme, 0, 1}, "downstream_tls_version": {slotTLS, 0, 1}, "authorization": {slotAuth, 0, 1},
 			"downstream_direct_remote_address": {slotPeer, 0, 1}, "x_api_key": {slotAPIKey, 0, 1},
 		},
+		finish: envoyFinish,
 	})
 }

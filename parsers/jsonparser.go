@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/gatewatch/gatewatch/event"
 )
@@ -20,6 +21,8 @@ type jsonSpec struct {
 	// prepare adds to the raw values, finish corrects the event, where the table cannot say it; nil for most.
 	prepare func(*record) error
 	finish  func(*record, *event.Event) error
+	// shared returns the tree that all parsers of the format use which keep no further variables.
+	shared func() (*jsonNode, uint32)
 }
 
 // markOneOf is the mark that any path of oneOf sets.
@@ -121,7 +124,11 @@ func (n *jsonNode) at(path string, fold bool) *jsonNode {
 
 func (s *jsonSpec) parser(o Options) *jsonParser {
 	p := &jsonParser{name: s.name, spec: s}
-	p.root, p.need = s.tree(o)
+	if len(o.WireFields) == 0 && s.shared != nil {
+		p.root, p.need = s.shared()
+	} else {
+		p.root, p.need = s.tree(o)
+	}
 	p.rec.clock = clock{loc: o.Location, year: o.Year}
 	return p
 }
@@ -176,6 +183,7 @@ func jsonFormat(f Format, s jsonSpec) Format {
 	if f.Family == "" {
 		f.Family = familyJSON
 	}
+	s.shared = sync.OnceValues(func() (*jsonNode, uint32) { return s.tree(Options{}) })
 	f.New = func(o Options) (Parser, error) { return s.parser(o), nil }
 	return f
 }

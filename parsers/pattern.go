@@ -34,6 +34,7 @@ type pattern struct {
 	steps   []step
 	escapes bool // the format escapes with backslashes
 	layouts []string
+	finish  func(*record, *event.Event) error // corrects the event; nil for most
 }
 
 // patternParser reads lines of one pattern.
@@ -74,7 +75,10 @@ func (p *patternParser) Parse(line string, ev *event.Event) error {
 		return &fieldError{what: "more columns than the format has", at: len(line) - len(rest)}
 	}
 	ev.Format = p.name
-	return p.rec.fill(ev)
+	if err := p.rec.fill(ev); err != nil || p.finish == nil {
+		return err
+	}
+	return p.finish(&p.rec, ev)
 }
 
 // trimEnd cuts blanks and line ends off the end.
@@ -217,7 +221,8 @@ func (b *builder) field(name string, c column) error {
 	}
 	st := step{column: c, name: name}
 	st.quoted = strings.HasSuffix(lit, `"`) && !strings.HasSuffix(lit, `\"`)
-	st.list = c.slot == slotUpTime || c.slot == slotUpstream || c.slot == slotForward || name == "upstream_status"
+	st.list = c.slot == slotUpTime || c.slot == slotUpstream || c.slot == slotForward ||
+		strings.HasPrefix(name, "upstream_")
 	st.blanks = st.list || c.slot == slotAgent || c.slot == slotReferer || c.slot == slotUser || c.slot == slotTime ||
 		c.slot == slotRequest || c.slot == slotNone || c.slot == slotCookie || c.slot == slotAuth
 	b.p.steps = append(b.p.steps, st)

@@ -52,7 +52,8 @@ func scanFormat(f Format, p scanParser, slots ...slot) Format {
 	return f
 }
 
-// alternatives is a format with several layouts; the line is read with the first that fits.
+// alternatives is a format with several layouts, the more specific ones first. A line is read with the first that fits
+// it cleanly, else with the first that fits loosely.
 type alternatives struct {
 	all    []*patternParser
 	finish func(r *record, ev *event.Event) error
@@ -62,28 +63,38 @@ type alternatives struct {
 // Parse implements Parser.
 func (p *alternatives) Parse(line string, ev *event.Event) error {
 	var far error
-	at := -1
+	at, loose := -1, -1
 	for i, one := range p.all {
 		err := one.Parse(line, ev)
-		if err == nil {
-			p.loose = one.loose
-			if i > 0 {
-				p.all[0], p.all[i] = p.all[i], p.all[0]
-			}
-			if p.finish != nil {
-				return p.finish(&one.rec, ev)
-			}
-			return nil
+		if err == nil && !one.loose {
+			p.loose = false
+			return p.done(one, ev)
 		}
-		if fe, ok := err.(*fieldError); !ok || fe.at > at { //nolint:errorlint // only our own, unwrapped
+		if err == nil && loose < 0 {
+			loose = i
+		}
+		if fe, ok := err.(*fieldError); ok && fe.at > at { //nolint:errorlint // only our own, unwrapped
+			far, at = err, fe.at
+		} else if far == nil {
 			far = err
-			if ok {
-				at = fe.at
-			}
 		}
 		ev.Reset()
 	}
-	return far
+	if loose < 0 {
+		return far
+	}
+	p.loose = true
+	if err := p.all[loose].Parse(line, ev); err != nil {
+		return err
+	}
+	return p.done(p.all[loose], ev)
+}
+
+func (p *alternatives) done(one *patternParser, ev *event.Event) error {
+	if p.finish == nil {
+		return nil
+	}
+	return p.finish(&one.rec, ev)
 }
 
 func (p *alternatives) fittedLoosely() bool { return p.loose }

@@ -1,6 +1,9 @@
 package parsers
 
-import "sync"
+import (
+	"sort"
+	"sync"
+)
 
 // Formats returns the table of all formats, the more specific ones before the more general: of two formats that read
 // a log equally well, recognition takes the first. The caller must not change it.
@@ -133,4 +136,16 @@ func patternFormat(f Format, compile func(name, format string) (pattern, error),
 		return p.parser(o), nil
 	}
 	return f
+}
+
+// aliasesOf returns the other names of a format, sorted.
+func aliasesOf(name string) []string {
+	var all []string
+	for alias, n := range aliases {
+		if n == name {
+			all = append(all, alias)
+		}
+	}
+	sort.Strings(all)
+	return all
 }
