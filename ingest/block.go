@@ -55,10 +55,10 @@ func footprint(ev *event.Event) int {
 	return n
 }
 
-// The range of times that the store's column can hold with milliseconds.
+// The range of times that the store's column can hold, in whole years.
 var (
 	minTime = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
-	maxTime = time.Date(2299, 1, 1, 0, 0, 0, 0, time.UTC)
+	maxTime = time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
 var errNoTime = errors.New("the event has no time")
@@ -70,7 +70,7 @@ func checkStorable(ev *event.Event) error {
 	case ev.Time.IsZero():
 		return errNoTime
 	case ev.Time.Before(minTime) || !ev.Time.Before(maxTime):
-		return fmt.Errorf("time in the year %d: want 1900 to 2298", ev.Time.Year())
+		return fmt.Errorf("time in the year %d: want 1900 to 2261", ev.Time.Year())
 	case ev.Status < 0 || ev.Status > math.MaxUint16:
 		return fmt.Errorf("status %d: want 0 to 65535", ev.Status)
 	}

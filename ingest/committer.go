@@ -198,7 +198,7 @@ func (c *Committer) add(ctx context.Context, events []*event.Event, size int, st
 		}
 		if c.cur.fits(len(events), size, c.opt.MaxEvents, c.opt.MaxBytes) {
 			blk := c.cur
-			blk.add(events, size, c.opt.Now())
+			blk.add(events, size, time.Now()) // monotonic: the clock of the stamps may stand or step
 			st.reserve(events[len(events)-1].Position, blk)
 			c.mu.Unlock()
 			c.signal()

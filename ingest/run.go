@@ -92,7 +92,7 @@ func (c *Committer) ripeIn() (wait time.Duration, have bool) {
 	if c.cur.full || n >= c.opt.MaxEvents/5 {
 		return 0, true
 	}
-	return c.opt.Linger - c.opt.Now().Sub(c.cur.first), true
+	return c.opt.Linger - time.Since(c.cur.first), true
 }
 
 // take swaps in an empty block and lets the writers that wait for room try again.
