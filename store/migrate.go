@@ -84,7 +84,9 @@ func loadMigrations(dir fs.FS) ([]Migration, error) {
 
 // Migrate brings the schema up to date and returns the migrations that it ran. Each is safe to run twice, so a run that
 // was interrupted is repeated, and two servers that start at once do each other no harm. It refuses, before it runs
-// anything, a file that has changed since it ran, and a store that a newer version of the program has migrated.
+// anything, a file that has changed since it ran, and a store that a newer version of the program has migrated. It is
+// called whenever a server starts: it also completes the block that a kill may have left out of a materialised view, and
+// sets the retention.
 func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 	return s.migrate(ctx, migrations.FS)
 }
@@ -111,6 +113,10 @@ func (s *Store) migrate(ctx context.Context, dir fs.FS) ([]Migration, error) {
 	list, err := s.status(ctx, dir)
 	if err != nil {
 		return nil, err
+	}
+	// Before any new view exists: a new one starts with the blocks that come.
+	if err := s.completeNewestBlock(ctx); err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
 	}
 	var ran []Migration
 	for _, m := range list {
@@ -167,14 +173,9 @@ func (s *Store) status(ctx context.Context, dir fs.FS) ([]Migration, error) {
 
 // recorded reads schema_migrations: per file and checksum the first time it ran; nothing when the table is missing.
 func (s *Store) recorded(ctx context.Context) ([]Migration, error) {
-	var there uint8
-	row := s.conn.QueryRow(ctx, `SELECT toUInt8(count() > 0) FROM system.tables
-WHERE database = currentDatabase() AND name = 'schema_migrations'`)
-	if err := row.Scan(&there); err != nil {
-		return nil, wrap("look for schema_migrations", err)
-	}
-	if there == 0 {
-		return nil, nil
+	there, err := s.hasTable(ctx, "schema_migrations")
+	if err != nil || !there {
+		return nil, err
 	}
 	rows, err := s.conn.Query(ctx, `SELECT name, checksum, min(applied_at) FROM schema_migrations
 GROUP BY name, checksum ORDER BY name, checksum`)
@@ -191,4 +192,12 @@ GROUP BY name, checksum ORDER BY name, checksum`)
 		return nil
 	})
 	return ran, wrap("read schema_migrations", err)
+}
+
+func (s *Store) hasTable(ctx context.Context, name string) (bool, error) {
+	var there uint8
+	row := s.conn.QueryRow(ctx, `SELECT toUInt8(count() > 0) FROM system.tables
+WHERE database = currentDatabase() AND name = {name:String}`, named("name", name))
+	err := row.Scan(&there)
+	return there == 1, wrap("look for table "+name, err)
 }
