@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -327,6 +328,7 @@ func BenchmarkRealLog(b *testing.B) {
 			j := detect.NewJudge(func(detect.Finding) {}, w)
 			b.ReportAllocs()
 			n := 0
+			start := cpuTime()
 			for b.Loop() {
 				ev := &events[n%len(events)]
 				m.Match(ev)
@@ -341,7 +343,17 @@ func BenchmarkRealLog(b *testing.B) {
 				}
 				n++
 			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			cpu := cpuTime() - start
+			b.ReportMetric(float64(b.N)/cpu.Seconds(), "events/cpu-s")
 		})
 	}
+}
+
+// cpuTime is the CPU time of this process so far: the machine may be busy with other things.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

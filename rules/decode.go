@@ -307,6 +307,12 @@ func narrow(r rune) rune {
 	switch {
 	case r >= 0xff01 && r <= 0xff5e:
 		return r - 0xff01 + '!'
+	case r >= 0x2460 && r <= 0x2468: // circled digits, which host name lookups take for digits
+		return r - 0x2460 + '1'
+	case r == 0x24ea:
+		return '0'
+	case r >= 0x24d0 && r <= 0x24e9:
+		return r - 0x24d0 + 'a'
 	case r == 0x2018 || r == 0x2019 || r == 0x02b9 || r == 0x02bc:
 		return '\''
 	case r == 0x2215 || r == 0x2044:

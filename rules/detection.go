@@ -181,6 +181,7 @@ func (c *detection) comparison(id fieldID, m modifiers, values []*yaml.Node, at 
 func (c *detection) alternatives(id fieldID, m modifiers, values []*yaml.Node, at *yaml.Node, key string) node {
 	any := orNode{}
 	var plain, globs []pattern
+	var numbers []float64
 	if len(values) == 0 {
 		c.l.fault(at, key, "an empty list")
 		return nil
@@ -190,6 +191,10 @@ func (c *detection) alternatives(id fieldID, m modifiers, values []*yaml.Node, a
 		if v.Kind != yaml.ScalarNode {
 			c.l.fault(v, key, "want a value, found %s", nodeWord(v))
 			return nil
+		}
+		if f, err := strconv.ParseFloat(v.Value, 64); err == nil && id.spec().kind == kindNumber && plainEquality(m) {
+			numbers = append(numbers, f)
+			continue
 		}
 		n, patterns, err := c.value(id, m, v)
 		if err != nil {
@@ -207,6 +212,9 @@ func (c *detection) alternatives(id fieldID, m modifiers, values []*yaml.Node, a
 			}
 		}
 	}
+	if len(numbers) > 0 {
+		any = append(any, c.p.event(id, &anyNumber{id, numbers}, fmt.Sprint("eq ", numbers)))
+	}
 	if len(plain) > 0 {
 		any = append(any, c.p.atom(id, plainTest(m, plain), fmt.Sprintf("%s %v %q", m.compare, m.flags["cased"], texts(plain))))
 	}
@@ -217,6 +225,10 @@ func (c *detection) alternatives(id fieldID, m modifiers, values []*yaml.Node, a
 		return any[0]
 	}
 	return any
+}
+
+func plainEquality(m modifiers) bool {
+	return m.compare == "" && len(m.transforms) == 0 && !m.flags["expand"] && !m.flags["fieldref"]
 }
 
 // value compiles one value to a node, or to patterns that are compiled together with those of the other values.
@@ -256,9 +268,6 @@ func (c *detection) value(id fieldID, m modifiers, v *yaml.Node) (node, []patter
 	}
 	if v.Tag == "!!null" {
 		return c.p.event(id, &exists{id, false}, "exists false"), nil, nil
-	}
-	if f, err := strconv.ParseFloat(v.Value, 64); err == nil && spec.kind == kindNumber && m.compare == "" {
-		return c.p.event(id, &number{id, "eq", f}, "eq "+v.Value), nil, nil
 	}
 	return c.patterns(m, v.Value)
 }

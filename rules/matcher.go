@@ -132,6 +132,11 @@ func (m *Matcher) conclude() ([]string, float64) {
 // maxShared bounds the combinations of signatures that are kept for reuse.
 const maxShared = 1 << 14
 
+var (
+	zzCount map[*atom]int
+	zzMiss  [3]int
+)
+
 func (m *Matcher) evalAtom(a *atom) bool {
 	switch {
 	case a.event != nil:

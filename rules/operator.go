@@ -177,11 +177,7 @@ func requiredLiterals(re *syntax.Regexp) [][]string {
 			return requiredLiterals(re.Sub[0])
 		}
 	case syntax.OpConcat:
-		var all [][]string
-		for _, sub := range re.Sub {
-			all = append(all, requiredLiterals(sub)...)
-		}
-		return all
+		return requiredOfConcat(re.Sub)
 	case syntax.OpAlternate:
 		// One list that has the best of each branch.
 		var all []string
@@ -200,6 +196,36 @@ func requiredLiterals(re *syntax.Regexp) [][]string {
 		return [][]string{all}
 	}
 	return nil
+}
+
+// requiredOfConcat joins neighbouring literals: x{3,} reaches here as x, x and x+.
+func requiredOfConcat(subs []*syntax.Regexp) [][]string {
+	var all [][]string
+	run := ""
+	flush := func() {
+		if run != "" {
+			all = append(all, []string{run})
+		}
+		run = ""
+	}
+	for _, sub := range subs {
+		plus := sub.Op == syntax.OpPlus
+		if plus {
+			sub = sub.Sub[0]
+		}
+		lits := requiredLiterals(sub)
+		if sub.Op == syntax.OpLiteral && lits != nil {
+			run += lits[0][0]
+			if plus {
+				flush()
+			}
+			continue
+		}
+		flush()
+		all = append(all, lits...)
+	}
+	flush()
+	return all
 }
 
 // smallClass expands a class of a few characters ([sS], ['"]).
@@ -274,6 +300,17 @@ func (t *number) matchEvent(ev *event.Event) bool {
 		return v >= t.value
 	}
 	return v == t.value
+}
+
+// anyNumber matches a number field that is one of several.
+type anyNumber struct {
+	field  fieldID
+	values []float64
+}
+
+func (t *anyNumber) matchEvent(ev *event.Event) bool {
+	v, ok := fieldNumber(ev, t.field)
+	return ok && slices.Contains(t.values, v)
 }
 
 // exists matches when the event carries the field (or does not, when want is false).
