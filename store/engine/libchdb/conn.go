@@ -90,7 +90,7 @@ const (
 )
 
 type analysis struct {
-	size, statements, flags, class uint32
+	size, statements, _, class uint32
 }
 
 // Classify parses sql without running it and returns the number of statements and their class.
