@@ -58,12 +58,9 @@ var _ ingest.Sink = (*Sink)(nil)
 
 // New checks the options.
 func New(o Options) (*Sink, error) {
-	u, err := url.Parse(o.Server)
-	if err != nil {
-		return nil, fmt.Errorf("server address: %w", err)
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
-		return nil, fmt.Errorf("server address: want http://HOST:PORT or https://HOST without user and password")
+	u, err := url.Parse(o.Server) // its error would quote a password
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
+		return nil, errors.New("server address: want http://HOST:PORT or https://HOST without user and password")
 	}
 	if o.Key == "" {
 		return nil, errors.New("ship: an API key with the role agent is required")
