@@ -113,14 +113,14 @@ func (c *child) stop(patience time.Duration) {
 
 // reason says why the child is gone: what it said last on standard error, and how it exited.
 func (c *child) reason() error {
-	state := "exited"
-	if c.err != nil {
-		state = c.err.Error()
+	state := c.err
+	if state == nil {
+		state = errors.New("exited")
 	}
 	if last := c.stderr.tail(); last != "" {
-		return errors.New(last + " (" + state + ")")
+		return fmt.Errorf("%s (%w)", last, state)
 	}
-	return errors.New("the engine process ended: " + state)
+	return fmt.Errorf("the engine process ended: %w", state)
 }
 
 // lineLogger passes a process's standard error on to a log, line by line, and keeps the last lines.

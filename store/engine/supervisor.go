@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -60,7 +61,7 @@ func Start(ctx context.Context, opts SupervisorOptions) (*Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	child, err := s.spawn(ctx)
+	child, err := s.first(ctx)
 	if err != nil {
 		s.closeSocket()
 		return nil, fmt.Errorf("start the embedded engine: %w", err)
@@ -70,6 +71,22 @@ func Start(ctx context.Context, opts SupervisorOptions) (*Supervisor, error) {
 	s.arrived(child)
 	go s.keep(run, child)
 	return s, nil
+}
+
+// firstTries bounds how often Start tries a child that somebody kills while it starts.
+const firstTries = 5
+
+// first starts the first child. One that ends by itself says what is wrong, and there is no use in trying again; one that
+// was killed says nothing.
+func (s *Supervisor) first(ctx context.Context) (*child, error) {
+	for try := 1; ; try++ {
+		c, err := s.spawn(ctx)
+		var exit *exec.ExitError
+		if err == nil || try == firstTries || ctx.Err() != nil || !errors.As(err, &exit) || exit.Exited() {
+			return c, err
+		}
+		s.log.Warn("engine: was killed while it started; trying again", "err", err)
+	}
 }
 
 func newSupervisor(opts SupervisorOptions) (*Supervisor, error) {
