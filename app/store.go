@@ -30,7 +30,7 @@ func openStore(ctx context.Context, cfg store.Config) (*store.Store, error) {
 
 // openStorePatiently waits for a server that cannot be reached yet, and says so.
 func openStorePatiently(ctx context.Context, cfg store.Config, log *slog.Logger) (*store.Store, error) {
-	const pause = 3 * time.Second
+	const pause = time.Second
 	for {
 		st, err := openStore(ctx, cfg)
 		if err == nil || !errors.Is(err, store.ErrUnavailable) {
