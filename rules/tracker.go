@@ -183,7 +183,7 @@ func (t *tracker) create(w *Windows, key string, at time.Time, emit detect.Emit)
 func (t *tracker) newWindow(threshold int) window {
 	switch t.kind {
 	case ValueCount:
-		return &valueWindow{field: t.value, limit: threshold}
+		return &valueWindow{field: t.value, limit: threshold, span: t.span}
 	case Temporal:
 		return &temporalWindow{rules: t.bases}
 	case TemporalOrdered:

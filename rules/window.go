@@ -46,6 +46,7 @@ func (w *countWindow) judge(newest, span int64) verdict {
 type valueWindow struct {
 	field   fieldID
 	limit   int
+	span    int64
 	entries []valueEntry
 }
 
@@ -61,6 +62,7 @@ const maxExample = 80
 func (w *valueWindow) add(ev *event.Event, t int64) {
 	text := fieldText(ev, w.field)
 	hash := xxhash.Sum64String(text)
+	w.entries = slices.DeleteFunc(w.entries, func(e valueEntry) bool { return e.last <= t-w.span })
 	oldest := 0
 	for i := range w.entries {
 		e := &w.entries[i]
@@ -90,8 +92,6 @@ func (w *valueWindow) judge(newest, span int64) verdict {
 	for i := range w.entries {
 		e := &w.entries[i]
 		if e.last <= newest-span {
-			e.events = 0
-			e.first = never
 			continue
 		}
 		inside++
