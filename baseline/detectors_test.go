@@ -96,7 +96,7 @@ func scenarios() []scenario {
 			name: "products fail",
 			add: func(l *lab) {
 				for i := range l.events {
-					e := &l.events[i]
+					e := l.events[i]
 					if e.Route == "/products" && !e.Time.Before(clock(15, 0)) && e.Time.Before(clock(15, 10)) && i%2 == 0 {
 						e.Status = 502
 					}
@@ -109,7 +109,7 @@ func scenarios() []scenario {
 			add: func(l *lab) {
 				n := 0
 				for i := range l.events {
-					e := &l.events[i]
+					e := l.events[i]
 					if e.Route == "/products" && !e.Time.Before(clock(15, 0)) && n < 8 {
 						n++
 						e.Status = 502
@@ -151,7 +151,7 @@ func scenarios() []scenario {
 	}
 }
 
-func (s scenario) events() []event.Event {
+func (s scenario) events() []*event.Event {
 	l := newLab(2)
 	l.minutes(judgedDay, judgedDay.AddDate(0, 0, 1), s.skip)
 	if s.add != nil {
@@ -186,7 +186,7 @@ func TestScenarios(t *testing.T) {
 }
 
 // checkFinding checks that a finding is complete and that its measure gives the number that it shows.
-func checkFinding(t *testing.T, f detect.Finding, events []event.Event) {
+func checkFinding(t *testing.T, f detect.Finding, events []*event.Event) {
 	t.Helper()
 	if f.Baseline == nil || f.Baseline.Version == "" || len(f.Baseline.Row) < 3 || !strings.Contains(f.Baseline.History, "days") {
 		t.Errorf("%s: baseline %+v", f.Detector, f.Baseline)
@@ -207,11 +207,11 @@ func checkFinding(t *testing.T, f detect.Finding, events []event.Event) {
 }
 
 // take evaluates a measure over events, as the store does.
-func take(t *testing.T, m detect.Measure, events []event.Event) float64 {
+func take(t *testing.T, m detect.Measure, events []*event.Event) float64 {
 	t.Helper()
 	n, distinct := 0.0, map[string]bool{}
 	for i := range events {
-		e := &events[i]
+		e := events[i]
 		if e.Time.Before(m.From) || !e.Time.Before(m.To) || m.Until != nil && e.Place().Compare(*m.Until) > 0 {
 			continue
 		}
@@ -260,7 +260,7 @@ func meets(t *testing.T, e *event.Event, where []detect.Condition) bool {
 }
 
 // allAtOnce is a day on which everything happens.
-func allAtOnce() []event.Event {
+func allAtOnce() []*event.Event {
 	l := newLab(3)
 	l.minutes(judgedDay, judgedDay.AddDate(0, 0, 2), nil)
 	for _, s := range scenarios() {
@@ -289,7 +289,7 @@ func TestFindingsDoNotDependOnAdvance(t *testing.T) {
 				}
 			}
 			for _, x := range d.List() {
-				x.Observe(&e, emit)
+				x.Observe(e, emit)
 			}
 		}
 		for _, x := range d.List() {
@@ -330,7 +330,7 @@ func TestReplayAfterRestartRepeatsNothing(t *testing.T) {
 			e := events[i]
 			if !e.Time.Before(stop.Add(-j.Lookback())) {
 				replaying = e.Time.Before(stop)
-				j.Observe(&e)
+				j.Observe(e)
 			}
 		}
 		maps.DeleteFunc(got, func(_ string, after bool) bool { return !after })
@@ -345,7 +345,7 @@ func TestReplayAfterRestartRepeatsNothing(t *testing.T) {
 }
 
 // firstPart judges up to stop and returns the ids so far and the findings that are open.
-func firstPart(events []event.Event, stop time.Time) (ids map[string]bool, open []detect.Finding) {
+func firstPart(events []*event.Event, stop time.Time) (ids map[string]bool, open []detect.Finding) {
 	d := NewDetectors(Config{})
 	d.UseModel(labModel())
 	latest := map[string]detect.Finding{}
@@ -353,7 +353,7 @@ func firstPart(events []event.Event, stop time.Time) (ids map[string]bool, open 
 	for i := range events {
 		e := events[i]
 		if e.Time.Before(stop) {
-			j.Observe(&e)
+			j.Observe(e)
 		}
 	}
 	ids = map[string]bool{}

@@ -20,7 +20,7 @@ import (
 type lab struct {
 	rng    *rand.Rand
 	at     uint64
-	events []event.Event
+	events []*event.Event
 }
 
 var labStart = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
@@ -30,14 +30,14 @@ const historyDays = 14
 func newLab(seed uint64) *lab { return &lab{rng: rand.New(rand.NewPCG(seed, 7))} }
 
 func (l *lab) event(t time.Time, method, route string, status int) *event.Event {
-	var e event.Event
+	e := new(event.Event)
 	e.Reset()
 	l.at++
 	e.Time, e.Source, e.Generation, e.Position = t, "shop.log", 1, l.at
 	e.Service, e.Method, e.Route, e.Path, e.Status = "shop", method, route, route, status
 	e.ClientIP = netip.AddrFrom4([4]byte{203, 0, 113, byte(l.rng.IntN(250) + 1)})
 	l.events = append(l.events, e)
-	return &l.events[len(l.events)-1]
+	return e
 }
 
 // poisson draws a count with mean mu.
@@ -45,9 +45,9 @@ func (l *lab) poisson(mu float64) int {
 	if mu > 30 {
 		return max(int(math.Round(mu+math.Sqrt(mu)*l.rng.NormFloat64())), 0)
 	}
-	n, p := 0, math.Exp(-mu)
-	for f := l.rng.Float64(); f > p; n++ {
-		p += math.Exp(-mu) * math.Pow(mu, float64(n+1)) / math.Gamma(float64(n+2))
+	n := 0
+	for p := l.rng.Float64(); p > math.Exp(-mu); n++ {
+		p *= l.rng.Float64()
 	}
 	return n
 }
@@ -85,16 +85,16 @@ func (l *lab) minutes(from, to time.Time, skip func(route string, t time.Time) b
 }
 
 // sorted returns the events in judging order.
-func (l *lab) sorted() []event.Event {
-	slices.SortFunc(l.events, func(a, b event.Event) int { return event.Compare(&a, &b) })
+func (l *lab) sorted() []*event.Event {
+	slices.SortFunc(l.events, event.Compare)
 	return l.events
 }
 
 // memory is a History over events in memory.
-type memory []event.Event
+type memory []*event.Event
 
-func (m memory) in(s Snapshot) []event.Event {
-	var out []event.Event
+func (m memory) in(s Snapshot) []*event.Event {
+	var out []*event.Event
 	for _, e := range m {
 		if !e.Time.Before(s.From()) && e.Time.Before(s.Until) {
 			out = append(out, e)
@@ -107,7 +107,7 @@ func (m memory) Endpoints(_ context.Context, s Snapshot, fn func(EndpointHours) 
 	type counts struct{ n, client, server, bucket uint32 }
 	hours := map[EndpointKey]map[uint32]*[12]counts{}
 	for _, e := range m.in(s) {
-		for _, k := range []EndpointKey{endpointOf(&e), {Service: e.Service}} {
+		for _, k := range []EndpointKey{endpointOf(e), {Service: e.Service}} {
 			if hours[k] == nil {
 				hours[k] = map[uint32]*[12]counts{}
 			}
@@ -147,7 +147,7 @@ func (m memory) Endpoints(_ context.Context, s Snapshot, fn func(EndpointHours) 
 func (m memory) Actors(_ context.Context, s Snapshot, fn func(ActorHours) error) error {
 	hours := map[ActorKey]map[uint32]uint32{}
 	for _, e := range m.in(s) {
-		k := whoOf(&e).key()
+		k := whoOf(e).key()
 		if hours[k] == nil {
 			hours[k] = map[uint32]uint32{}
 		}
@@ -171,7 +171,7 @@ func (m memory) Objects(_ context.Context, s Snapshot, fn func(ObjectHours) erro
 		if len(e.ObjectIDs) == 0 || e.Status/100 != 2 {
 			continue
 		}
-		k, h := reading{endpointOf(&e), whoOf(&e)}, uint32(e.Time.Unix()/3600)
+		k, h := reading{endpointOf(e), whoOf(e)}, uint32(e.Time.Unix()/3600)
 		if hours[k] == nil {
 			hours[k] = map[uint32]map[string]bool{}
 		}
@@ -221,7 +221,7 @@ var labModel = sync.OnceValue(func() *Model {
 })
 
 // judgeAll runs the learned detectors over events and returns every emission, then closes what ends by 'until'.
-func judgeAll(t *testing.T, events []event.Event, until time.Time, m ...*Model) []detect.Finding {
+func judgeAll(t *testing.T, events []*event.Event, until time.Time, m ...*Model) []detect.Finding {
 	t.Helper()
 	d := NewDetectors(Config{})
 	for _, m := range m {
@@ -229,9 +229,8 @@ func judgeAll(t *testing.T, events []event.Event, until time.Time, m ...*Model) 
 	}
 	var found []detect.Finding
 	j := detect.NewJudge(func(f detect.Finding) { found = append(found, f) }, d.List()...)
-	for i := range events {
-		e := events[i]
-		j.Observe(&e)
+	for _, e := range events {
+		j.Observe(e)
 	}
 	j.Advance(until)
 	if n := d.Overflow(); n != 0 {
