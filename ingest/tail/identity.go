@@ -315,7 +315,7 @@ func (t *tailed) consider(s sibling, exact bool) {
 	switch {
 	case g == nil && t.asked(s):
 		t.open(c, s)
-	case g == nil || t.isHeld(g), g.Done && !(same && uint64(s.info.Size()) > g.Offset):
+	case g == nil || t.isHeld(g), g.Done && (!same || uint64(s.info.Size()) <= g.Offset):
 		t.known[s.path] = seenFile{s.info, g}
 		c.close()
 	default:
