@@ -24,9 +24,10 @@ import (
 
 const benchBlock = 50_000
 
-// apiTraffic makes n events of a shop API as a JSON log with every field has them: users with sessions, geography,
-// latencies to the microsecond. About 50 requests a second, 800 users at a time out of 20,000.
-func apiTraffic(n int) []*event.Event {
+// apiTraffic makes n events of a shop API as a JSON log with every field has them: users with sessions, geography, times
+// and latencies in multiples of unit (nginx logs milliseconds, Envoy microseconds). About 50 requests a second, 800 users
+// at a time out of 20,000.
+func apiTraffic(n int, unit time.Duration) []*event.Event {
 	r := rand.New(rand.NewPCG(1, 2))
 	routes := []struct{ method, route string }{
 		{"GET", "/products"},
@@ -56,7 +57,7 @@ func apiTraffic(n int) []*event.Event {
 		u, route := active[k], routes[r.IntN(len(routes))]
 		e := new(event.Event)
 		e.Reset()
-		e.Time, e.Source, e.Generation, e.Position = at, "/var/log/nginx/api.json", 81234567, position
+		e.Time, e.Source, e.Generation, e.Position = at.Truncate(unit), "/var/log/nginx/api.json", 81234567, position
 		e.Service, e.Format, e.Scheme, e.Host, e.Protocol = "shop", "json", "https", "api.example.com", "HTTP/2.0"
 		e.ClientIP = netip.AddrFrom4([4]byte{203, byte(u >> 12), byte(u >> 6), byte(u * 37)})
 		e.User, e.AuthScheme = fmt.Sprintf("user%d@example.com", u), "jwt"
@@ -70,8 +71,9 @@ func apiTraffic(n int) []*event.Event {
 		}
 		e.Status = []int{200, 200, 200, 200, 200, 200, 201, 304, 401, 404}[r.IntN(10)]
 		e.BytesIn, e.BytesOut = int64(200+r.IntN(300)), int64(300*r.ExpFloat64()*float64(1+r.IntN(9)))
-		e.DurationMS = float64(1000+int64(r.ExpFloat64()*40_000)) / 1000
-		e.UpstreamMS = float64(int64(e.DurationMS*1000)-int64(r.IntN(900))) / 1000
+		took := time.Millisecond + time.Duration(r.ExpFloat64()*float64(40*time.Millisecond))
+		e.DurationMS = float64(took.Truncate(unit).Microseconds()) / 1000
+		e.UpstreamMS = float64((took - time.Duration(r.IntN(900_000))).Truncate(unit).Microseconds()) / 1000
 		if r.IntN(2) == 0 {
 			e.Referer = "https://www.example.com" + []string{"/", "/cart", "/products"}[r.IntN(3)]
 		}
@@ -184,7 +186,8 @@ func BenchmarkInsertEvents(b *testing.B) {
 			b.ReportMetric(bytesPerEvent(b, s), "bytes/event")
 		})
 	}
-	f("api", func(*testing.B) []*event.Event { return apiTraffic(200_000) })
+	f("api-ms", func(*testing.B) []*event.Event { return apiTraffic(200_000, time.Millisecond) })
+	f("api-us", func(*testing.B) []*event.Event { return apiTraffic(200_000, time.Microsecond) })
 	for _, name := range []string{"access3", "srhegdegadikai"} {
 		f(name, func(b *testing.B) []*event.Event { return corpusLog(b, name+".log.gz") })
 	}
@@ -205,7 +208,7 @@ WHERE active AND database = currentDatabase() AND table = 'events'`)
 
 func BenchmarkReadEvents(b *testing.B) {
 	s := openTestStore(b)
-	events := apiTraffic(100_000)
+	events := apiTraffic(100_000, time.Millisecond)
 	for i := 0; i < len(events); i += benchBlock {
 		stamp(events[i:i+benchBlock], time.Date(2026, 5, 1, 0, 0, i, 0, time.UTC))
 		if err := s.InsertEvents(b.Context(), strconv.Itoa(i), events[i:i+benchBlock]); err != nil {
@@ -224,7 +227,7 @@ func BenchmarkReadEvents(b *testing.B) {
 
 func BenchmarkMeasure(b *testing.B) {
 	s := openTestStore(b)
-	events := apiTraffic(100_000)
+	events := apiTraffic(100_000, time.Millisecond)
 	for i := 0; i < len(events); i += benchBlock {
 		stamp(events[i:i+benchBlock], time.Date(2026, 5, 1, 0, 0, i, 0, time.UTC))
 		if err := s.InsertEvents(b.Context(), strconv.Itoa(i), events[i:i+benchBlock]); err != nil {

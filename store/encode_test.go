@@ -52,7 +52,7 @@ func TestDriverColumnsTakeTheEncoding(t *testing.T) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	events := apiTraffic(benchBlock)
+	events := apiTraffic(benchBlock, time.Millisecond)
 	stamp(events, time.Unix(1, 0))
 	enc := newEncoder()
 	b.ReportAllocs()
