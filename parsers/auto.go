@@ -22,6 +22,7 @@ type Auto struct {
 	sample   []string // recent lines, cloned, for recognition; the line at hand is the last
 	lines    int      // lines seen until the choice is settled
 	failures int      // consecutive
+	doubts   int      // consecutive lines that nothing read cleanly
 	retryAt  int      // failures at which to recognise again
 	rec      Recognition
 	err      error
@@ -109,7 +110,7 @@ func (a *Auto) before(line string) []string {
 	return a.sample
 }
 
-// read tries the chosen format, then its family.
+// read tries the chosen format, then its family. A reading that looks wrong stands only when no other is clean.
 func (a *Auto) read(line string, ev *event.Event) error {
 	if a.parser == nil {
 		if a.err == nil {
@@ -118,8 +119,12 @@ func (a *Auto) read(line string, ev *event.Event) error {
 		return a.err
 	}
 	err := a.parser.Parse(line, ev)
-	if err == nil || errors.Is(err, ErrNoRequest) {
+	if errors.Is(err, ErrNoRequest) || err == nil && (a.doubts >= maxDoubts || !doubtful(a.parser, ev)) {
 		return err
+	}
+	second := a.parser // reads the line, though not cleanly
+	if err != nil {
+		second = nil
 	}
 	for n := range a.family {
 		f := &a.family[n]
@@ -132,15 +137,39 @@ func (a *Auto) read(line string, ev *event.Event) error {
 		}
 		ev.Reset()
 		e := f.parser.Parse(line, ev)
-		if e == nil || errors.Is(e, ErrNoRequest) {
-			first := *f
-			copy(a.family[1:n+1], a.family[:n])
-			a.family[0] = first
+		if errors.Is(e, ErrNoRequest) && second == nil || e == nil && !doubtful(f.parser, ev) {
+			a.doubts = 0
+			if first := *f; !first.format.general {
+				copy(a.family[1:n+1], a.family[:n])
+				a.family[0] = first
+			}
 			return e
+		}
+		if e == nil && second == nil {
+			second = f.parser
 		}
 	}
 	ev.Reset()
-	return err
+	if second == nil {
+		return err
+	}
+	a.doubts++
+	return second.Parse(line, ev)
+}
+
+// maxDoubts is how many lines without a clean reading Auto tries with the whole family before it takes them for this
+// log's way (a log of host names instead of addresses).
+const maxDoubts = 32
+
+// doubtful says that a reading may be of the wrong columns: it fitted loosely, or the client is no address.
+func doubtful(p Parser, ev *event.Event) bool {
+	if _, ok := p.(*wrapParser); ok {
+		return false // the parser inside has looked for itself
+	}
+	if l, ok := p.(looseParser); ok && l.fittedLoosely() {
+		return true
+	}
+	return !ev.ClientIP.IsValid() && ev.Wire.ForwardedFor == ""
 }
 
 // remember keeps a copy of line among the last ones.

@@ -159,6 +159,31 @@ func TestW3CWithoutHeader(t *testing.T) {
 	}
 }
 
+// TestGuessIIS reads lines of IIS sites with different columns switched on, without their #Fields lines.
+func TestGuessIIS(t *testing.T) {
+	for line, want := range map[string]string{
+		"2025-03-10 13:55:36 10.0.0.2 GET /a x=1 443 anna 203.0.113.9 Mozilla/5.0+(X11) https://shop.example.com/ 200 0 0 34":              "203.0.113.9 GET /a x=1 200 anna Mozilla/5.0 (X11) https://shop.example.com/ 34",
+		"2025-03-10 13:55:36 W3SVC1 web-1 10.0.0.2 POST /a - 80 - 2001:db8::9 HTTP/1.1 curl/8.5.0 - - www.example.com 404 0 2 1500 300 12": "2001:db8::9 POST /a  404  curl/8.5.0  12",
+		"2025-03-10 13:55:36 10.0.0.2 GET /a - 80 - 203.0.113.9 curl/8.5.0 500 0 0 7":                                                      "203.0.113.9 GET /a  500  curl/8.5.0  7",
+	} {
+		f, _ := Lookup("iis")
+		p, err := f.New(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ev event.Event
+		ev.Reset()
+		if err := p.Parse(line, &ev); err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		got := fmt.Sprintf("%s %s %s %s %d %s %s %s %v", ev.ClientIP, ev.Method, ev.Path, ev.Query, ev.Status, ev.User, ev.UserAgent, ev.Referer, ev.DurationMS)
+		if got != want {
+			t.Errorf("%s\n got %s\nwant %s", line, got, want)
+		}
+	}
+}
+
 // TestSeveralRecords checks that a line with several records is an error and not one of them.
 func TestSeveralRecords(t *testing.T) {
 	line := strings.Replace(otel().Samples[1], `"spans":[{`, `"spans":[{"name":"other"},{`, 1)

@@ -1,6 +1,10 @@
 package parsers
 
-import "github.com/gatewatch/gatewatch/event"
+import (
+	"strings"
+
+	"github.com/gatewatch/gatewatch/event"
+)
 
 // caddy is the structured access log of Caddy 2.
 func caddy() Format {
@@ -12,8 +16,13 @@ func caddy() Format {
 			`{"level":"error","ts":"2025-03-10T13:55:37.500Z","logger":"http.log.access","msg":"handled request","request":{"remote_addr":"198.51.100.4:46944","proto":"HTTP/1.1","method":"GET","host":"shop.example.com","uri":"/private","headers":{"User-Agent":["curl/8.5.0"]}},"duration":"1.2ms","size":0,"status":401}`,
 			`{"level":"debug","ts":1741614938.05,"logger":"http.handlers.reverse_proxy","msg":"selected upstream","dial":"app:8080","total_upstreams":1}`,
 		},
-	}, jsonSpec{
-		marks:  []string{"logger", "ts"},
+	}, caddySpec([]string{"logger", "ts"}))
+}
+
+// caddySpec are the keys of Caddy's access log.
+func caddySpec(marks []string) jsonSpec {
+	return jsonSpec{
+		marks:  marks,
 		foldAt: []string{"request.headers"},
 		columns: map[string]column{
 			"ts": {slotTime, unitAuto, 1}, "logger": {}, "request.remote_ip": {slotPeer, 0, 2}, "request.remote_addr": {slotPeer, 0, 1},
@@ -27,7 +36,51 @@ func caddy() Format {
 			"size": {slotBytesOut, 0, 1}, "status": {slotStatus, 0, 1}, "uuid": {slotRequestID, 0, 0},
 		},
 		finish: caddyFinish,
-	})
+	}
+}
+
+// caddyConsole is the same access log in Caddy's console encoding: time, level, logger and message separated by tabs,
+// then the rest as JSON.
+func caddyConsole() Format {
+	spec := caddySpec([]string{"request.method", "status"})
+	root, need := spec.tree(Options{})
+	var slots []slot
+	for _, c := range spec.columns {
+		slots = append(slots, c.slot)
+	}
+	f := scanFormat(Format{
+		Name: "caddy_console", Title: "Caddy console encoding", Family: "caddy", Fields: []string{"scheme"},
+		Definition: "caddyserver.com/docs/caddyfile/directives/log#console",
+		Samples: []string{
+			"2025/03/10 13:55:36.120\tINFO\thttp.log.access.log0\thandled request\t{\"request\": {\"remote_ip\": \"203.0.113.9\", \"client_ip\": \"203.0.113.9\", \"proto\": \"HTTP/1.1\", \"method\": \"GET\", \"host\": \"shop.example.com\", \"uri\": \"/cart?item=7\", \"headers\": {\"User-Agent\": [\"curl/8.5.0\"]}}, \"bytes_read\": 0, \"user_id\": \"\", \"duration\": 0.034, \"size\": 512, \"status\": 200}",
+			"2025/03/10 13:55:37.000\tINFO\ttls.cache.maintenance\tstarted background certificate maintenance\t{\"cache\": \"0xc0\"}",
+		},
+	}, scanParser{finish: caddyFinish}, slots...)
+	f.New = func(o Options) (Parser, error) {
+		var scan jsonScanner
+		p := &scanParser{name: f.Name, finish: caddyFinish}
+		p.rec.clock = clock{loc: o.Location, year: o.Year}
+		p.scan = func(line string, r *record) error {
+			if len(line) < 30 || line[4] != '/' || line[10] != ' ' {
+				return bad("want a time and tabs")
+			}
+			when, rest, ok := strings.Cut(line, "\t")
+			start := strings.Index(rest, "\t{")
+			if !ok || start < 0 {
+				return &fieldError{what: "want columns separated by tabs, the last one JSON", at: 19}
+			}
+			if err := scan.scan(rest[start+1:], root, r); err != nil {
+				return err
+			}
+			if scan.marks&need != need {
+				return ErrNoRequest
+			}
+			r.put(slotTime, unitNone, 9, when)
+			return nil
+		}
+		return p, nil
+	}
+	return f
 }
 
 // caddyFinish tells the scheme by the TLS section and drops what Caddy has redacted.

@@ -12,7 +12,7 @@ func clfLike() Format {
 		Definition: apacheDocs + " (the common part; of the additions the quoted ones are referer, agent and X-Forwarded-For, name=value are known names)",
 		Samples: []string{
 			`web-3 203.0.113.9 - anna sess-81 [10/Mar/2025:13:55:36 +0000] "GET /a?b=c HTTP/1.1" 200 512 "-" "curl/8.5.0" cache=HIT request_time=0.034`,
-			`203.0.113.9 - - [10/Mar/2025:13:55:37 +0000] "GET /a HTTP/1.1" 200 512 17 "-" "curl/8.5.0" "198.51.100.7" upstream_addr=10.0.0.5:8080`,
+			`203.0.113.9 - - [10/Mar/2025:13:55:37 +0000] "GET /a HTTP/1.1" 200 512 17 "-" "curl/8.5.0" "198.51.100.7" "Shop.example.com:8080" upstream_addr=10.0.0.5:8080`,
 		},
 	}, scanParser{scan: scanCLFLike, escapes: true},
 		slotTime, slotClient, slotHost, slotUser, slotRequest, slotStatus, slotBytesOut, slotReferer, slotAgent, slotForward, slotDuration, slotUpTime, slotUpstream)
@@ -116,6 +116,8 @@ func (r *record) putCLFTail(t *tokens) {
 			default:
 				if a, ok := clientOf(v); ok && a.IsValid() {
 					r.put(slotForward, unitNone, 1, v)
+				} else if looksLikeHost(v) {
+					r.put(slotHost, unitNone, 0, v)
 				}
 			}
 			continue
@@ -128,6 +130,23 @@ func (r *record) putCLFTail(t *tokens) {
 			r.put(c.slot, c.unit, c.rank, strings.Trim(value, `"`))
 		}
 	}
+}
+
+// looksLikeHost accepts names of letters, digits, dashes and at least one dot, with or without port.
+func looksLikeHost(v string) bool {
+	name := v
+	if i := strings.LastIndexByte(v, ':'); i > 0 {
+		name = v[:i]
+	}
+	letters := false
+	for i := 0; i < len(name); i++ {
+		c := name[i] | 0x20
+		letters = letters || c >= 'a' && c <= 'z'
+		if !(c >= 'a' && c <= 'z' || isDigit(name[i]) || name[i] == '-' || name[i] == '.') {
+			return false
+		}
+	}
+	return letters && len(name) < 254 && strings.IndexByte(name, '.') > 0
 }
 
 // tailNames are the names of additions that are understood.

@@ -156,32 +156,24 @@ func (r *record) fillWho(ev *event.Event) {
 
 func (r *record) fillNumbers(ev *event.Event) error {
 	if v, ok := r.get(slotStatus); ok {
-		n, ok := parseCount(v)
-		if !ok || n > 999 {
+		if n, ok := parseCount(v); ok && n <= 999 {
+			ev.Status = int(n)
+		} else if !r.lenient {
 			return bad("the status is not a number")
 		}
-		ev.Status = int(n)
 	}
-	if v, ok := r.get(slotBytesOut); ok {
-		n, ok := parseCount(v)
-		if !ok {
-			return bad("the response size is not a number")
-		}
-		ev.BytesOut = n
+	if err := r.fillCount(slotBytesOut, &ev.BytesOut, "the response size is not a number"); err != nil {
+		return err
 	}
-	if v, ok := r.get(slotBytesIn); ok {
-		n, ok := parseCount(v)
-		if !ok {
-			return bad("the request size is not a number")
-		}
-		ev.BytesIn = n
+	if err := r.fillCount(slotBytesIn, &ev.BytesIn, "the request size is not a number"); err != nil {
+		return err
 	}
 	if v, ok := r.get(slotDuration); ok {
 		ms, ok := r.duration(v, r.unit[slotDuration])
-		if !ok {
+		if !ok && !r.lenient {
 			return bad("the duration is not a number")
 		}
-		if ms >= 0 {
+		if ok && ms >= 0 {
 			ev.DurationMS = ms
 		}
 	}
@@ -194,6 +186,21 @@ func (r *record) fillNumbers(ev *event.Event) error {
 		if ms, ok := sumMillis(v, r.unit[slotUpTime]); ok {
 			ev.UpstreamMS = ms
 		}
+	}
+	return nil
+}
+
+// fillCount reads a size in bytes.
+func (r *record) fillCount(s slot, to *int64, complaint string) error {
+	v, ok := r.get(s)
+	if !ok {
+		return nil
+	}
+	n, ok := parseCount(v)
+	if ok {
+		*to = n
+	} else if !r.lenient {
+		return bad(complaint)
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package parsers
 
+import "strings"
+
 // jsonGeneric reads any JSON object whose keys are known names.
 func jsonGeneric() Format {
 	return jsonFormat(Format{
@@ -13,7 +15,21 @@ func jsonGeneric() Format {
 			`{"time_local":"10/Mar/2025:13:55:39 +0000","remote_addr":"198.51.100.23","request":"\u0016\u0003\u0001","status":400,"body_bytes_sent":157}`,
 			`{"msec":"1741614940.500","remote_addr":"203.0.113.9","request":"GET /a\x22b HTTP/1.1","status":200,"upstream_response_time":"0.010, 0.020 : 0.005"}`,
 		},
-	}, jsonSpec{columns: jsonNames(), fold: true})
+	}, jsonSpec{columns: jsonNames(), fold: true, prepare: prepareGeneric})
+}
+
+// prepareGeneric makes allowance for names that mean one thing to most people and another to some: a request_time
+// that is a date is the time, a status that is a word is none.
+func prepareGeneric(r *record) error {
+	r.lenient = true
+	v, ok := r.get(slotDuration)
+	if _, has := r.get(slotTime); ok && !has && strings.ContainsAny(v, ":/") {
+		r.put(slotTime, unitAuto, 0, v)
+	}
+	if status, ok := r.get(slotStatus); ok && !isDigit(status[0]) {
+		r.has &^= 1 << slotStatus
+	}
+	return nil
 }
 
 // ecs is the Elastic Common Schema as Filebeat ships it.

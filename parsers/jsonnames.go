@@ -88,6 +88,8 @@ var namesOfTime = map[string]column{
 
 var namesOfPeople = map[string]column{
 	"client_ip":                   {slotClient, 0, 6},
+	"remote.address":              {slotClient, 0, 3},
+	"remote.ip":                   {slotClient, 0, 3},
 	"client_address":              {slotClient, 0, 5},
 	"client.address":              {slotClient, 0, 6},
 	"client.ip":                   {slotClient, 0, 6},

@@ -100,7 +100,7 @@ func (c *candidates) recognize(lines []string) (Recognition, error) {
 	}
 	sort.SliceStable(trials, func(i, j int) bool {
 		a, b := &trials[i], &trials[j]
-		if d := a.points - b.points; d > 1e-9 || d < -1e-9 {
+		if d := c.weight(a) - c.weight(b); d > 1e-9 || d < -1e-9 {
 			return d > 0
 		}
 		return a.filled > b.filled
@@ -121,6 +121,18 @@ func (c *candidates) recognize(lines []string) (Recognition, error) {
 	r.Fields = inOrder(best.fields)
 	return r, nil
 }
+
+// weight is by what formats are ranked. A general format reads most lines of its family, and the family's other
+// formats read them better, each its own: it wins only where these read less than half of what it reads.
+func (c *candidates) weight(t *trial) float64 {
+	if c.formats[t.index].general {
+		return t.points * 0.5 / generalPoints
+	}
+	return t.points
+}
+
+// generalPoints is what a line counts that a general format reads.
+const generalPoints = 0.8
 
 // try reads the sample with format i.
 func (c *candidates) try(i int, lines []string) trial {
@@ -152,8 +164,7 @@ func (c *candidates) try(i int, lines []string) trial {
 			t.points++
 			if l, ok := c.parsers[i].(looseParser); ok && l.fittedLoosely() {
 				t.points -= 0.4
-			}
-			if !ev.ClientIP.IsValid() && ev.Wire.ForwardedFor == "" {
+			} else if !ev.ClientIP.IsValid() && ev.Wire.ForwardedFor == "" {
 				t.points -= 0.3 // what should be the client is no address: probably another column
 			}
 			before := len(t.fields)
@@ -162,7 +173,7 @@ func (c *candidates) try(i int, lines []string) trial {
 		}
 	}
 	if c.formats[i].general {
-		t.points *= 0.8
+		t.points *= generalPoints
 	}
 	// Lines that a format knows but that carry no request speak for it, a little.
 	t.points += 0.01 * float64(t.skipped)

@@ -70,6 +70,7 @@ type record struct {
 	rank           [slotCount]uint8
 	escaped        bool // values may carry the backslash escapes of text logs
 	escapedRequest bool // the request line does
+	lenient        bool // numbers that are none are absent instead of an error: names may mean something else
 	fields         map[string]string
 
 	clock clock

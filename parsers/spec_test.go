@@ -189,7 +189,7 @@ func TestBadLines(t *testing.T) {
 		`203.0.113.9 - - [10/Mar/2025:13:55:36 +0000] "GET /?key=` + secret,
 		secret,
 		`{"time":"` + secret + `","method":"` + secret + `"}`,
-		`{"time":1741614936,"method":"GET","status":"` + secret + `"}`,
+		`{"time":1741614936,"method":"GET","path":"` + secret + `"}]`,
 		`{"time":1741614936,"method":"GET","status":200`,
 		`2025/03/10 13:55:36 [error] ` + secret,
 	} {

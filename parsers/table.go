@@ -42,6 +42,8 @@ var table = sync.OnceValue(func() []Format {
 		w3c(),
 		cloudfrontRealtime(),
 		criWrap(),
+		composeWrap(),
+		caddyConsole(),
 		syslogWrap(),
 		haproxy(),
 		krakend(),

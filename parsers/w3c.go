@@ -22,11 +22,8 @@ var w3cFields = map[string]column{
 	"cs(x-request-id)": {slotRequestID, unitPlus, 1}, "origin-fbl": {slotUpTime, unitSec, 1},
 }
 
-// w3cDefault is the layout of IIS 10 unless configured otherwise, for files whose #Fields line lies before the place
-// at which reading began.
-const w3cDefault = "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken"
-
-// cloudfrontDefault is CloudFront's standard log, likewise.
+// cloudfrontDefault is the layout of CloudFront's standard log, for files whose #Fields line lies before the place at
+// which reading began.
 const cloudfrontDefault = "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol cs-bytes time-taken x-forwarded-for ssl-protocol ssl-cipher x-edge-response-result-type cs-protocol-version fle-status fle-encrypted-fields c-port time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end"
 
 // w3cParser reads W3C extended logs. The #Fields line may come again and change.
@@ -114,13 +111,60 @@ func w3cColumns(fields string) []column {
 	return columns
 }
 
-// guess takes a known default layout when no #Fields line has been seen.
+// guess takes a likely layout when no #Fields line has been seen: CloudFront's for tabs, else IIS's order of columns with
+// those that the line shows.
 func (p *w3cParser) guess(line string, separator byte) {
-	layout := w3cDefault
 	if separator == '\t' {
-		layout = cloudfrontDefault
+		p.columns = w3cColumns(cloudfrontDefault)
+		return
 	}
-	p.columns = w3cColumns(layout)
+	if p.columns != nil && len(p.columns) == strings.Count(line, " ")+1 {
+		return
+	}
+	p.columns = nil
+	if layout, ok := guessIIS(strings.Split(line, " ")); ok {
+		p.columns = w3cColumns(layout)
+	}
+}
+
+// guessIIS derives the layout from a line. IIS writes the columns that are switched on always in this order: date time s-sitename
+// s-computername s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs-version cs(User-Agent) cs(Cookie)
+// cs(Referer) cs-host sc-status sc-substatus sc-win32-status sc-bytes cs-bytes time-taken.
+func guessIIS(v []string) (layout string, ok bool) {
+	if len(v) < 11 || len(v) > 24 || len(v[0]) != 10 || v[0][4] != '-' || len(v[1]) < 8 || v[1][2] != ':' {
+		return "", false
+	}
+	method := 2
+	for method < 6 && !knownMethod(v[method]) {
+		method++
+	}
+	if method == 6 || method+7 >= len(v) || !strings.HasPrefix(v[method+1], "/") && v[method+1] != "-" {
+		return "", false
+	}
+	names := []string{"date", "time"}
+	for range method - 2 {
+		names = append(names, "-")
+	}
+	names = append(names, "cs-method", "cs-uri-stem", "cs-uri-query", "s-port", "cs-username", "c-ip")
+	at := method + 6
+	if _, isIP := parseIP(v[at-1]); !isIP {
+		return "", false
+	}
+	if isProtocol(v[at]) {
+		names = append(names, "cs-version")
+		at++
+	}
+	status := at
+	for status < len(v) && !(len(v[status]) == 3 && isDigit(v[status][0]) && isDigit(v[status][2]) && (status+1 == len(v) || isDigit(v[status+1][0]))) {
+		status++
+	}
+	before := [][]string{{}, {"cs(User-Agent)"}, {"cs(User-Agent)", "cs(Referer)"}, {"cs(User-Agent)", "cs(Referer)", "cs-host"}, {"cs(User-Agent)", "cs(Cookie)", "cs(Referer)", "cs-host"}}
+	after := [][]string{{}, {"-"}, {"-", "-"}, {"-", "-", "time-taken"}, {"-", "-", "sc-bytes", "time-taken"}, {"-", "-", "sc-bytes", "cs-bytes", "time-taken"}}
+	if status >= len(v) || status-at >= len(before) || len(v)-status-1 >= len(after) {
+		return "", false
+	}
+	names = append(append(append(names, before[status-at]...), "sc-status"), after[len(v)-status-1]...)
+	return strings.Join(names, " "), true
 }
 
 // w3c is the extended log format of IIS, CloudFront and others.

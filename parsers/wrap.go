@@ -136,6 +136,8 @@ func openerOf(name string) opener {
 		return openSyslog
 	case "cri":
 		return openCRI
+	case "compose":
+		return openCompose
 	case "docker":
 		return openJSON("docker", dockerTree)
 	case "journald":
@@ -228,6 +230,21 @@ func openCRI(line string, e *envelope) error {
 		return &fieldError{what: "want F or P after the stream", at: first + 8}
 	}
 	e.partial, e.message = rest[0] == 'P', rest[2:]
+	return nil
+}
+
+// openCompose opens what docker compose logs prints: the container's name, blanks, a bar and the message.
+func openCompose(line string, e *envelope) error {
+	i := strings.IndexByte(line, '|')
+	if i < 2 || i > 100 || i+2 > len(line) || line[i-1] != ' ' {
+		return bad("want a container's name and a bar")
+	}
+	name := strings.TrimRight(line[:i], " ")
+	if strings.ContainsAny(name, ` "[{`) {
+		return bad("want a container's name and a bar")
+	}
+	e.program = name
+	e.message = strings.TrimPrefix(line[i+1:], " ")
 	return nil
 }
 

@@ -56,3 +56,15 @@ func messageWrap() Format {
 		},
 	})
 }
+
+func composeWrap() Format {
+	return wrapFormat(Format{
+		Name: "compose", Title: "docker compose logs around any format",
+		Definition: "docs.docker.com/reference/cli/docker/compose/logs",
+		Samples: []string{
+			`web-1  | 203.0.113.9 - - [10/Mar/2025:13:55:36 +0000] "GET /a HTTP/1.1" 200 512 "-" "curl/8.5.0"`,
+			`db-1   | 2025-03-10 13:55:36.120 UTC [1] LOG:  database system is ready to accept connections`,
+			`api-1  | {"time":"2025-03-10T13:55:37Z","ip":"203.0.113.9","method":"GET","path":"/b","status":200}`,
+		},
+	})
+}
