@@ -176,7 +176,7 @@ func TestEndpointsWithTrafficSurviveASpray(t *testing.T) {
 
 func TestOwnersAndRepositoriesDoNotExplode(t *testing.T) {
 	tp := learner(t, Config{})
-	for i := range 40_000 {
+	for i := range 15_000 {
 		owner, repo := word(i*7919%3000), word(i*104729%5000)
 		ok(tp, "/"+owner+"/"+repo)
 		ok(tp, fmt.Sprintf("/%s/%s/issues/%d", owner, repo, i))
