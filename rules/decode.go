@@ -73,7 +73,7 @@ func (a *arena) newView(text string) view {
 
 // encodedBytes marks the bytes without which a text has one view only.
 var encodedBytes = func() (t [256]bool) {
-	for _, c := range []byte("%&\\") {
+	for _, c := range []byte("%&\\'\"^`$") {
 		t[c] = true
 	}
 	for c := utf8.RuneSelf; c < 256; c++ {
@@ -95,8 +95,8 @@ func mayBeEncoded(s string, plus bool) bool {
 }
 
 // appendViews appends the decoded forms of s that differ from s: percent-decoded once, decoded until nothing changes
-// (percent, %uXXXX, HTML entities, \u and \x escapes, overlong UTF-8, full-width letters), and that with comments and
-// control characters squeezed to single spaces. plus reads '+' as a space.
+// (percent, %uXXXX, HTML entities, \u and \x escapes, overlong UTF-8, full-width letters), that with comments and
+// control characters squeezed to single spaces, and that without a shell's quoting. plus reads '+' as a space.
 func (a *arena) appendViews(views []view, s string, plus bool) []view {
 	if !mayBeEncoded(s, plus) {
 		return views
@@ -125,6 +125,10 @@ func (a *arena) appendViews(views []view, s string, plus bool) []view {
 		views = append(views, a.newView(cur))
 	}
 	if b, squeezed := appendSqueezed(a.room(len(cur)), cur); squeezed {
+		cur = a.keep(b)
+		views = append(views, a.newView(cur))
+	}
+	if b, unquoted := appendUnquoted(a.room(len(cur)), cur); unquoted {
 		views = append(views, a.newView(a.keep(b)))
 	}
 	return views
@@ -309,6 +313,8 @@ func narrow(r rune) rune {
 		return r - 0xff01 + '!'
 	case r >= 0x2460 && r <= 0x2468: // circled digits, which host name lookups take for digits
 		return r - 0x2460 + '1'
+	case r == 0x3002 || r == 0xff61: // ideographic full stops, which host names may have for dots
+		return '.'
 	case r == 0x24ea:
 		return '0'
 	case r >= 0x24d0 && r <= 0x24e9:
@@ -354,6 +360,27 @@ func appendSqueezed(dst []byte, s string) ([]byte, bool) {
 			space = false
 		}
 		dst = append(dst, c)
+	}
+	return dst, changed
+}
+
+// appendUnquoted leaves out what a shell leaves out of a word: quotes, backslashes, carets, and variables that are
+// empty ($@, $!, $u). It says false when nothing stood inside a word.
+func appendUnquoted(dst []byte, s string) ([]byte, bool) {
+	changed := false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '\'', '"', '\\', '^', '`':
+			changed = true
+			continue
+		case '$':
+			if i+1 < len(s) && strings.IndexByte("@!?*#u", s[i+1]) >= 0 {
+				i++
+				changed = true
+				continue
+			}
+		}
+		dst = append(dst, s[i])
 	}
 	return dst, changed
 }
