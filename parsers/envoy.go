@@ -148,10 +148,12 @@ func envoyJSON() Format {
 		Definition: "istio.io/latest/docs/tasks/observability/logs/access-log (JSON); gateway.envoyproxy.io/docs/tasks/observability/proxy-accesslog",
 		Samples: []string{
 			`{"start_time":"2025-03-10T13:55:36.120Z","method":"GET","path":"/v1/items/7?x=1","protocol":"HTTP/2","response_code":200,"response_flags":"-","bytes_received":0,"bytes_sent":512,"duration":34,"upstream_service_time":"30","x_forwarded_for":"203.0.113.9","user_agent":"okhttp/4.12.0","request_id":"8a1b-6c0f","authority":"api.example.com","upstream_host":"10.1.2.3:8080","upstream_cluster":"outbound|8080||items","downstream_remote_address":"203.0.113.9:46520","requested_server_name":null}`,
+			`{"start_time":"2025-03-10T13:55:38Z","method":"GET","x-envoy-origin-path":"/admin","response_code":404,"user-agent":"curl/8.5.0","downstream_remote_address":"198.51.100.4:51234",":authority":"www.example.com"}`,
 			`{"start_time":"2025-03-10T13:55:37Z","method":"GET","x-envoy-origin-path":"/get","protocol":"HTTP/1.1","response_code":"404","response_flags":"NR","bytes_received":"0","bytes_sent":"0","duration":"1","x-envoy-upstream-service-time":null,"x-forwarded-for":"198.51.100.4","user-agent":"curl/8.5.0","x-request-id":"77aa",":authority":"www.example.com","upstream_host":null,"downstream_remote_address":"198.51.100.4:51234"}`,
 		},
 	}, jsonSpec{
-		fold: true, marks: []string{"start_time", "response_flags", "response_code"},
+		fold: true, marks: []string{"start_time", "response_code"},
+		oneOf: []string{"response_flags", "downstream_remote_address", "upstream_cluster", "x-envoy-origin-path", "x-envoy-upstream-service-time"},
 		columns: map[string]column{
 			"start_time": {slotTime, unitAuto, 1}, "method": {slotMethod, 0, 1}, "path": {slotTarget, 0, 1},
 			"x-envoy-origin-path": {slotTarget, 0, 2}, "x-envoy-original-path": {slotTarget, 0, 2}, "uri_path": {slotTarget, 0, 0},

@@ -7,6 +7,51 @@ import (
 // Error logs tell of requests that went wrong, often the same ones as the access log beside them. A line that names
 // its client is an event with what is known; a line about the server itself carries no request.
 
+// messageStatus is a message of a server and the status that the client got with it, whatever the configuration.
+type messageStatus struct{ text, status string }
+
+// statusOf returns the status that goes with a message, or "".
+func statusOf(message string, known []messageStatus) string {
+	for _, k := range known {
+		if strings.Contains(message, k.text) {
+			return k.status
+		}
+	}
+	if _, code, ok := strings.Cut(message, "Access denied with code "); ok && len(code) >= 3 {
+		return code[:3]
+	}
+	return ""
+}
+
+// nginxStatus are messages of nginx's own modules (ngx_http_auth_basic_module, ngx_http_access_module,
+// ngx_http_static_module).
+var nginxStatus = []messageStatus{
+	{`: password mismatch`, "401"},
+	{`" was not found in "`, "401"},
+	{"no user/password was provided", "401"},
+	{"access forbidden by rule", "403"},
+	{" is forbidden", "403"},
+	{"(13: Permission denied)", "403"},
+	{"(2: No such file or directory)", "404"},
+	{"(20: Not a directory)", "404"},
+}
+
+// apacheStatus are messages of Apache's (the numbers are those of docs/log-message-tags in its source).
+var apacheStatus = []messageStatus{
+	{"AH01617: ", "401"},
+	{"AH01618: ", "401"},
+	{"AH01790: ", "401"},
+	{": authentication failure for ", "401"},
+	{"AH01630: ", "403"},
+	{"AH01797: ", "403"},
+	{"client denied by server configuration", "403"},
+	{"AH01276: ", "403"},
+	{"AH00128: ", "404"},
+	{"AH02811: ", "404"},
+	{"File does not exist: ", "404"},
+	{"AH01071: Got error 'Primary script unknown", "404"},
+}
+
 // nginxError reads nginx's error log.
 func nginxError() Format {
 	return scanFormat(Format{
@@ -17,10 +62,11 @@ func nginxError() Format {
 			`2025/03/10 13:55:37 [error] 31#31: *8 limiting requests, excess: 5.428 by zone "api", client: 2001:db8::7, server: , request: "POST /v1/login HTTP/2.0", host: "api.example.com:8443"`,
 			`2025/03/10 13:55:38 [info] 31#31: *9 SSL_do_handshake() failed (SSL: error:0A00006C) while SSL handshaking, client: 198.51.100.4, server: 0.0.0.0:443`,
 			`2025/03/10 13:55:39 [notice] 1#1: signal process started`,
+			`2025/03/10 13:55:39 [error] 31#31: *9 user "anna": password mismatch, client: 203.0.113.9, server: shop.example.com, request: "GET /private/ HTTP/1.1", host: "shop.example.com"`,
 			`2025/03/10 13:55:40 [error] 31#31: *10 open() "/srv/x, client: 192.0.2.99, server: s, request: "GET / HTTP/1.1", host: "x" failed (2: No such file or directory), client: 203.0.113.77, server: _, request: "GET /x,%20client:%20192.0.2.99 HTTP/1.1", upstream: "http://10.0.0.9:80/x", host: "shop.example.com"`,
 		},
 	}, scanParser{scan: scanNginxError},
-		slotTime, slotClient, slotRequest, slotHost, slotReferer, slotUpstream)
+		slotTime, slotClient, slotRequest, slotHost, slotReferer, slotUpstream, slotStatus, slotUser)
 }
 
 // scanNginxError reads: time [level] pid#tid: *connection message, client: …, server: …, request: "…", ….
@@ -51,13 +97,25 @@ func scanNginxError(line string, r *record) error {
 			first = at
 		}
 		if nginxErrorTail(line[at:], r, serverRank, true) {
+			r.putNginxMessage(line[20 : at-len(client)])
 			return nil
 		}
 	}
 	if first < 0 || !nginxErrorTail(line[first:], r, serverRank, false) {
 		return ErrNoRequest
 	}
+	r.putNginxMessage(line[20 : first-len(client)])
 	return nil
+}
+
+// putNginxMessage takes from the message what is known of the answer, and the user whose password was wrong.
+func (r *record) putNginxMessage(message string) {
+	r.put(slotStatus, unitNone, 1, statusOf(message, nginxStatus))
+	if _, rest, ok := strings.Cut(message, ` user "`); ok {
+		if user, after, ok := strings.Cut(rest, `"`); ok && (strings.HasPrefix(after, ": password mismatch") || strings.HasPrefix(after, " was not found in")) {
+			r.put(slotUser, unitBasic, 1, user)
+		}
+	}
 }
 
 // nginxErrorTail reads "ADDRESS, server: NAME, request: "…", …" and reports whether all of s fitted. Unless it must,
@@ -145,7 +203,7 @@ func apacheError() Format {
 			`[Mon Mar 10 13:55:39.000001 2025] [mpm_event:notice] [pid 1:tid 1] AH00489: Apache/2.4.62 (Debian) configured -- resuming normal operations`,
 		},
 	}, scanParser{scan: scanApacheError, escapes: true},
-		slotTime, slotClient, slotUser, slotPath, slotHost, slotReferer, slotRequestID)
+		slotTime, slotClient, slotUser, slotPath, slotHost, slotReferer, slotRequestID, slotStatus)
 }
 
 func scanApacheError(line string, r *record) error {
@@ -172,6 +230,7 @@ func scanApacheError(line string, r *record) error {
 	r.put(slotClient, unitNone, 1, apacheAddress(addr))
 	message = strings.TrimPrefix(message, " ")
 	r.putModSecurity(message)
+	r.put(slotStatus, unitNone, 1, statusOf(message, apacheStatus))
 	if user, path, ok := apacheUser(message); ok {
 		r.put(slotUser, unitBasic, 1, user)
 		r.put(slotPath, unitNone, 0, path)
@@ -242,95 +301,4 @@ func (r *record) putApacheTime(v string) error {
 	}
 	r.put(slotTime, unitApache, 1, v)
 	return nil
-}
-
-// coraza reads what the Coraza firewall logs inside Caddy.
-func coraza() Format {
-	s := jsonSpec{
-		name: "caddy_coraza",
-		columns: map[string]column{
-			"ts": {slotTime, unitAuto, 1}, "msg": {slotMessage, 0, 1}, "logger": {},
-		},
-		marks: []string{"logger", "msg", "ts"},
-	}
-	s.prepare = func(r *record) error {
-		message, _ := r.get(slotMessage)
-		rest, ok := strings.CutPrefix(message, `[client "`)
-		if !ok {
-			return bad(`want [client "ADDRESS"]`)
-		}
-		addr, rest, _ := strings.Cut(rest, `"`)
-		r.put(slotClient, unitNone, 1, addr)
-		r.putModSecurity(rest)
-		return nil
-	}
-	return jsonFormat(Format{
-		Name: "caddy_coraza", Title: "Coraza firewall inside Caddy",
-		Fields:     []string{"client_ip", "host", "path", "query", "request_id"},
-		Definition: "github.com/corazawaf/coraza-caddy; messages as in github.com/corazawaf/coraza types.MatchedRule.ErrorLog",
-		Samples: []string{
-			`{"level":"error","ts":1741614936.12,"logger":"http.handlers.waf","msg":"[client \"203.0.113.9\"] Coraza: Access denied (phase 2). Inbound Anomaly Score Exceeded (Total Score: 5) [file \"/rules/949.conf\"] [line \"7\"] [id \"949110\"] [severity \"emergency\"] [hostname \"\"] [uri \"/login?next=/\"] [unique_id \"ZejqEsaPeNyWfRKL\"]\n"}`,
-		},
-	}, s)
-}
-
-// litespeedError reads LiteSpeed's error log.
-func litespeedError() Format {
-	return scanFormat(Format{
-		Name: "litespeed_error", Title: "LiteSpeed error log", Family: familyCLF,
-		Definition: "docs.litespeedtech.com/lsws/logs (error.log)",
-		Samples: []string{
-			`2025-03-10 13:55:36.774649 [NOTICE] [1226033] [203.0.113.9:45164:HTTP2-41#_AdminVHost] [STDERR] [WebAdmin Console] Failed Login Attempt - username:root ip:203.0.113.9 url:`,
-			`2025-03-10 13:55:37.353044 [INFO] [1226038] [198.51.100.4:61120-5#Example] User 'anna' failed to authenticate.`,
-			`2025-03-10 13:55:38.353044 [NOTICE] [1226038] [AutoRestarter] new child process with pid=1226040 is forked!`,
-		},
-	}, scanParser{scan: scanLitespeedError}, slotTime, slotClient, slotUser)
-}
-
-func scanLitespeedError(line string, r *record) error {
-	end := strings.Index(line, " [")
-	if end < 19 || end > 30 || line[4] != '-' {
-		return bad("want a time and a [LEVEL]")
-	}
-	r.put(slotTime, unitNone, 1, line[:end])
-	t := tokens{s: line, at: end}
-	level, _ := t.next()
-	if level == "" || level != strings.ToUpper(level) {
-		return &fieldError{what: "want a [LEVEL]", at: end}
-	}
-	for range 3 {
-		v, ok := t.next()
-		if !ok {
-			break
-		}
-		if addr, ok := litespeedAddress(v); ok {
-			r.put(slotClient, unitNone, 1, addr)
-			if rest, ok := strings.CutPrefix(strings.TrimLeft(line[t.at:], " "), "User '"); ok {
-				user, _, _ := strings.Cut(rest, "'")
-				r.put(slotUser, unitBasic, 1, user)
-			}
-			return nil
-		}
-	}
-	return ErrNoRequest
-}
-
-// litespeedAddress reads the client of a connection's label: 203.0.113.9:45164:HTTP2-41#vhost, [2001:db8::1]:443-2.
-func litespeedAddress(v string) (string, bool) {
-	addr := v
-	if i := strings.IndexByte(v, ':'); i > 0 && v[0] != '[' {
-		addr = v[:i]
-	} else if i := strings.IndexByte(v, ']'); i > 0 && v[0] == '[' {
-		addr = v[:i+1]
-	}
-	if _, ok := parseIP(addr); ok {
-		return addr, true
-	}
-	// IPv6 without brackets: the address ends before its port.
-	for i := len(v); i > 0; i = strings.LastIndexByte(v[:i], ':') {
-		if a, ok := parseIP(v[:i]); ok && a.Is6() {
-			return v[:i], true
-		}
-	}
-	return "", false
 }

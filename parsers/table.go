@@ -69,6 +69,7 @@ var table = sync.OnceValue(func() []Format {
 		nginxError(),
 		apacheError(),
 		litespeedError(),
+		cpanel(),
 		clfLike(),
 	}
 })
