@@ -68,9 +68,12 @@ func (p *params) conditions() []detect.Condition {
 	if v := p.text("signature"); v != "" {
 		where = append(where, detect.Condition{Field: "signatures", Op: detect.OpHas, Value: v})
 	}
-	for name, op := range map[string]detect.Op{"status": detect.OpEqual, "status_gte": detect.OpGTE, "status_lt": detect.OpLT} {
-		if n := p.number(name, 0, 999, -1); n >= 0 {
-			where = append(where, detect.Condition{Field: "status", Op: op, Value: strconv.Itoa(n)})
+	for _, status := range []struct {
+		name string
+		op   detect.Op
+	}{{"status", detect.OpEqual}, {"status_gte", detect.OpGTE}, {"status_lt", detect.OpLT}} {
+		if n := p.number(status.name, 0, 999, -1); n >= 0 {
+			where = append(where, detect.Condition{Field: "status", Op: status.op, Value: strconv.Itoa(n)})
 		}
 	}
 	return where

@@ -9,7 +9,11 @@ import (
 // AppendAudit adds a row to the audit: at time at, actor (a key's name) in a role did action to target, from the
 // address remote. id is unique. Rows are never changed.
 func (s *Store) AppendAudit(ctx context.Context, id string, at time.Time, actor, role, action, target, remote, detail string) error {
-	return s.insertRows(ctx, "audit", "time, id, actor, role, action, target, remote, detail", func(add func(...any) error) error {
+	columns := []string{
+		"time DateTime64(9, 'UTC')", "id String", "actor LowCardinality(String)", "role LowCardinality(String)",
+		"action LowCardinality(String)", "target String", "remote String", "detail String",
+	}
+	return s.insertRows(ctx, "audit", columns, func(add func(...any) error) error {
 		return add(at.UTC(), id, actor, role, action, target, remote, detail)
 	})
 }

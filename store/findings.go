@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -12,10 +13,18 @@ import (
 	"github.com/gatewatch/gatewatch/incident"
 )
 
-// insertRows stores rows as one block: each calls add once a row, with a value per column.
-func (s *Store) insertRows(ctx context.Context, table, columns string, each func(add func(...any) error) error) error {
-	batch, err := s.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"async_insert": 0})),
-		"INSERT INTO "+table+" ("+columns+")")
+// insertRows stores rows as one block: each calls add once a row, with a value per column. columns are "name Type" pairs;
+// with the types known the driver need not ask for them.
+func (s *Store) insertRows(ctx context.Context, table string, columns []string, each func(add func(...any) error) error) error {
+	names := make([]string, len(columns))
+	typed := make([]clickhouse.ColumnNameAndType, len(columns))
+	for i, c := range columns {
+		name, kind, _ := strings.Cut(c, " ")
+		names[i], typed[i] = name, clickhouse.ColumnNameAndType{Name: name, Type: kind}
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithColumnNamesAndTypes(typed),
+		clickhouse.WithSettings(clickhouse.Settings{"async_insert": 0}))
+	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+table+" ("+strings.Join(names, ", ")+")")
 	if err != nil {
 		return wrap("store "+table, err)
 	}
@@ -26,14 +35,22 @@ func (s *Store) insertRows(ctx context.Context, table, columns string, each func
 	return wrap("store "+table, batch.Send())
 }
 
-const findingColumns = `incident_id, id, revision, is_open, detector, kind, severity, entity_type, entity_value, service, route,
-fired_at, first_seen, last_seen, event_count, observed, expected, body`
+// findingColumns are the columns of findings in order of insertion; the types are those of the migration.
+func findingColumns() []string {
+	return []string{
+		"incident_id String", "id String", "revision UInt32", "is_open Bool", "detector LowCardinality(String)",
+		"kind LowCardinality(String)", "severity LowCardinality(String)", "entity_type LowCardinality(String)",
+		"entity_value String", "service LowCardinality(String)", "route String", "fired_at DateTime64(9, 'UTC')",
+		"first_seen DateTime64(9, 'UTC')", "last_seen DateTime64(9, 'UTC')", "event_count UInt64", "observed Float64",
+		"expected Float64", "body String",
+	}
+}
 
 func (s *Store) appendFindings(ctx context.Context, list []incident.FindingRow) error {
 	if len(list) == 0 {
 		return nil
 	}
-	return s.insertRows(ctx, "findings", findingColumns, func(add func(...any) error) error {
+	return s.insertRows(ctx, "findings", findingColumns(), func(add func(...any) error) error {
 		for i := range list {
 			f := &list[i].Finding
 			body, err := json.Marshal(f)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
@@ -15,22 +16,30 @@ import (
 
 var _ incident.Repository = (*Store)(nil)
 
-const incidentColumns = `id, version, seq, title, detector, kind, severity, score, status, entity_type, entity_value, service,
-route, first_seen, last_seen, event_count, assignee, created_at, updated_at, body`
+// incidentColumns are the columns of incidents in order of insertion; the types are those of the migration.
+func incidentColumns() []string {
+	return []string{
+		"id String", "version UInt64", "seq UInt64", "title String", "detector LowCardinality(String)",
+		"kind LowCardinality(String)", "severity LowCardinality(String)", "score UInt8", "status LowCardinality(String)",
+		"entity_type LowCardinality(String)", "entity_value String", "service LowCardinality(String)", "route String",
+		"first_seen DateTime64(9, 'UTC')", "last_seen DateTime64(9, 'UTC')", "event_count UInt64", "assignee String",
+		"created_at DateTime64(9, 'UTC')", "updated_at DateTime64(9, 'UTC')", "body String",
+	}
+}
 
 // Append implements incident.Repository: findings and evidence first, then the incidents in one block, whose row is
 // what makes them count.
 func (s *Store) Append(ctx context.Context, w incident.Write) error {
-	if err := s.appendFindings(ctx, w.Findings); err != nil {
-		return err
-	}
-	if err := s.appendEvidence(ctx, w.Evidence); err != nil {
+	var first errgroup.Group
+	first.Go(func() error { return s.appendFindings(ctx, w.Findings) })
+	first.Go(func() error { return s.appendEvidence(ctx, w.Evidence) })
+	if err := first.Wait(); err != nil {
 		return err
 	}
 	if len(w.Incidents) == 0 {
 		return nil
 	}
-	return s.insertRows(ctx, "incidents", incidentColumns, func(add func(...any) error) error {
+	return s.insertRows(ctx, "incidents", incidentColumns(), func(add func(...any) error) error {
 		for _, r := range w.Incidents {
 			i := r.Incident
 			err := add(i.ID, i.Version, r.Seq, i.Title, i.Detector, string(i.Kind), i.Severity.String(), uint8(i.Score),
@@ -48,7 +57,10 @@ func (s *Store) appendEvidence(ctx context.Context, list []incident.EvidenceRow)
 	if len(list) == 0 {
 		return nil
 	}
-	const columns = "incident_id, event_id, time, source, generation, position, body"
+	columns := []string{
+		"incident_id String", "event_id String", "time DateTime64(9, 'UTC')", "source LowCardinality(String)",
+		"generation UInt64", "position UInt64", "body String",
+	}
 	return s.insertRows(ctx, "evidence", columns, func(add func(...any) error) error {
 		for _, e := range list {
 			p := e.Place

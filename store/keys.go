@@ -5,7 +5,7 @@ import "context"
 // AppendKey stores a version of an API key's row; the highest version of an id wins. body is opaque to the store and
 // holds no key.
 func (s *Store) AppendKey(ctx context.Context, id string, version uint64, body []byte) error {
-	return s.insertRows(ctx, "api_keys", "id, version, body", func(add func(...any) error) error {
+	return s.insertRows(ctx, "api_keys", []string{"id String", "version UInt64", "body String"}, func(add func(...any) error) error {
 		return add(id, version, string(body))
 	})
 }

@@ -1,0 +1,299 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/gatewatch/gatewatch/baseline"
+	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
+	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/ingest"
+	"github.com/gatewatch/gatewatch/rules"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// fakeStore stands in for the store: keys, audit, events and measures in memory.
+type fakeStore struct {
+	mu     sync.Mutex
+	keys   map[string][]byte
+	audit  []auditEntry
+	where  []detect.Condition // of the last search
+	value  float64            // what a measure gives
+	events uint64
+	down   error
+}
+
+func (f *fakeStore) Ping(context.Context) error { return f.down }
+
+func (f *fakeStore) AppendKey(_ context.Context, id string, _ uint64, body []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down != nil {
+		return f.down
+	}
+	f.keys[id] = bytes.Clone(body)
+	return nil
+}
+
+func (f *fakeStore) LoadKeys(_ context.Context, each func([]byte) error) error {
+	for _, body := range f.keys {
+		if err := each(body); err != nil {
+			return err
+		}
+	}
+	return f.down
+}
+
+func (f *fakeStore) AppendAudit(_ context.Context, id string, at time.Time, actor, role, action, target, remote, detail string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down != nil {
+		return f.down
+	}
+	f.audit = append(f.audit, auditEntry{id, at, actor, role, action, target, remote, detail})
+	return nil
+}
+
+func (f *fakeStore) Audit(_ context.Context, _, to time.Time, beforeID string, limit int,
+	each func(id string, at time.Time, actor, role, action, target, remote, detail string) error,
+) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rows := slices.Clone(f.audit)
+	slices.SortFunc(rows, func(a, b auditEntry) int {
+		if c := b.Time.Compare(a.Time); c != 0 {
+			return c
+		}
+		return strings.Compare(b.ID, a.ID)
+	})
+	for _, e := range rows {
+		if limit == 0 {
+			break
+		}
+		if !to.IsZero() && (e.Time.After(to) || e.Time.Equal(to) && e.ID >= beforeID) {
+			continue
+		}
+		limit--
+		if err := each(e.ID, e.Time, e.Actor, e.Role, e.Action, e.Target, e.Remote, e.Detail); err != nil {
+			return err
+		}
+	}
+	return f.down
+}
+
+func (f *fakeStore) actions() (list []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range f.audit {
+		list = append(list, e.Actor+" "+e.Action+" "+e.Target)
+	}
+	return list
+}
+
+func (f *fakeStore) FindEvents(
+	_ context.Context, _, _ time.Time, where []detect.Condition, before *event.Place, limit int,
+) ([]*event.Event, *event.Place, error) {
+	f.where = where
+	e := someEvent(7)
+	next := e.Place()
+	if before != nil || limit > 1 {
+		return []*event.Event{&e}, nil, f.down
+	}
+	return []*event.Event{&e}, &next, f.down
+}
+
+func (f *fakeStore) Reproduce(context.Context, detect.Measure) (string, map[string]string, float64, uint64, error) {
+	return "SELECT count() FROM events WHERE time >= {p0:DateTime64(9, 'UTC')}", map[string]string{"p0": "2026-03-01 12:00:00"}, f.value, f.events, f.down
+}
+
+// fakeSink stands in for the committer.
+type fakeSink struct {
+	batches []*ingest.Batch
+	fail    error
+}
+
+func (f *fakeSink) Write(_ context.Context, b *ingest.Batch) error {
+	f.batches = append(f.batches, b)
+	return f.fail
+}
+
+// fakeNormalizer marks what went through it.
+type fakeNormalizer struct{}
+
+func (fakeNormalizer) Normalize(e *event.Event) { e.Wire = event.Wire{}; e.UAFamily = "normalised" }
+
+// fakeBaselines knows one job.
+type fakeBaselines struct{ busy bool }
+
+func (fakeBaselines) Versions(context.Context) ([]baseline.Meta, error) {
+	return []baseline.Meta{{Version: "v1"}}, nil
+}
+
+func (f fakeBaselines) Recompute(_ context.Context, actor string) (Job, error) {
+	if f.busy {
+		return Job{}, ErrBusy
+	}
+	return Job{ID: "job_1", Kind: "baseline_recompute", Status: "running", RequestedBy: actor, StartedAt: noon}, nil
+}
+
+func (f fakeBaselines) Jobs(ctx context.Context, _ int) ([]Job, error) {
+	j, err := f.Job(ctx, "job_1")
+	return []Job{j}, err
+}
+
+func (fakeBaselines) Job(_ context.Context, id string) (Job, error) {
+	if id != "job_1" {
+		return Job{}, ErrNoJob
+	}
+	return Job{ID: id, Kind: "baseline_recompute", Status: "succeeded", StartedAt: noon, FinishedAt: noon, Progress: 1}, nil
+}
+
+func someEvent(position uint64) event.Event {
+	var e event.Event
+	e.Reset()
+	e.Time, e.Source, e.Generation, e.Position = noon, "access.log", 1, position
+	e.Method, e.Path, e.Route, e.Status = "GET", "/orders/1", "/orders/{id}", 200
+	return e
+}
+
+func finding(n, minute int) detect.Finding {
+	f := detect.Finding{
+		Revision: 1, Detector: "path_scan", Title: "Path scanning", Kind: detect.KindWebAttack, Severity: detect.High,
+		Entity:  detect.Entity{Type: detect.EntityClient, Value: "203.0.113." + strconv.Itoa(n)},
+		Service: "shop", FirstSeen: noon, LastSeen: noon.Add(time.Duration(minute) * time.Minute), EventCount: 12,
+		Observed: 40, Expected: 20, Unit: "paths", Explanation: "It asked for 40 paths that do not exist.",
+		Measure: detect.Measure{Aggregate: detect.AggregateDistinct, Field: "path", From: noon, To: noon.Add(time.Hour)},
+		Sample:  []event.Event{someEvent(1), someEvent(2)},
+	}
+	f.FiredAt = f.LastSeen
+	f.ID = detect.FindingID(f.Detector, f.Entity, f.Service, nil, f.FiredAt)
+	return f
+}
+
+// bench is a server with everything behind it in memory.
+type bench struct {
+	*Server
+	store   *fakeStore
+	sink    *fakeSink
+	manager *incident.Manager
+	secrets map[Role]string
+	first   string // id of an incident
+}
+
+func newBench(t testing.TB, change ...func(*Deps)) *bench {
+	t.Helper()
+	b := &bench{
+		store: &fakeStore{keys: map[string][]byte{}, value: 40, events: 44}, sink: &fakeSink{}, secrets: map[Role]string{},
+		manager: incident.NewManager(incident.NewMemory(nil), incident.Options{Now: func() time.Time { return noon }}),
+	}
+	keys, err := NewKeys(context.Background(), b.store, func() time.Time { return noon })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range Roles() {
+		if _, b.secrets[r], err = keys.Create(context.Background(), NewKey{Name: "the " + string(r), Role: r}, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, err := rules.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Deps{
+		Config: Config{RatePerSecond: 1e9, Burst: 1e6}, Incidents: b.manager, Store: b.store, Keys: keys,
+		Sink: b.sink, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
+		Rules: set, Detectors: append(set.Infos(), baseline.Infos()...), Version: "test",
+		Now: func() time.Time { return noon.Add(24 * time.Hour) },
+	}
+	for _, c := range change {
+		c(&d)
+	}
+	if b.Server, err = New(d); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.manager.Apply(context.Background(), []detect.Finding{finding(1, 1), finding(2, 2), finding(3, 3)}); err != nil {
+		t.Fatal(err)
+	}
+	page, err := b.manager.List(incident.Filter{}, "last_seen", "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.first = page.Incidents[0].ID
+	return b
+}
+
+// answerTo is a response with its body read.
+type answerTo struct {
+	*http.Response
+	body string
+}
+
+// ask makes one request as a role; headers are name, value pairs.
+func (b *bench) ask(role Role, method, target, body string, headers ...string) answerTo {
+	r := httptest.NewRequest(method, "http://gatewatch.test/", strings.NewReader(body))
+	path, query, _ := strings.Cut(target, "?")
+	r.URL.Path, r.URL.RawQuery = path, query // as it is: what does not parse has to be tried as well
+	r.RequestURI = target
+	if role != "" {
+		r.Header.Set("Authorization", "Bearer "+b.secrets[role])
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	b.Handler().ServeHTTP(w, r)
+	res := w.Result()
+	text, _ := io.ReadAll(res.Body) // a recorder's body cannot fail
+	return answerTo{res, string(text)}
+}
+
+func (a answerTo) into(t testing.TB, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.body), v); err != nil {
+		t.Fatalf("%d %s: %v", a.StatusCode, a.body, err)
+	}
+}
+
+// problem checks that the answer is one, and returns it.
+func (a answerTo) problem(t testing.TB) Problem {
+	t.Helper()
+	var p Problem
+	if kind := a.Header.Get("Content-Type"); kind != "application/problem+json" {
+		t.Fatalf("%d with %s: %s", a.StatusCode, kind, a.body)
+	}
+	a.into(t, &p)
+	if p.Status != a.StatusCode || p.Title == "" || p.Type != "about:blank" || p.RequestID == "" ||
+		p.RequestID != a.Header.Get("X-Request-Id") || strings.Contains(a.body, "goroutine") {
+		t.Fatalf("%d: %s", a.StatusCode, a.body)
+	}
+	return p
+}
+
+// names reports whether the problem names the field.
+func (p Problem) names(field string) bool {
+	for _, e := range p.Errors {
+		if e.Field == field && e.Detail != "" {
+			return true
+		}
+	}
+	return false
+}
+
+var errDown = errors.New("store unavailable: connection refused")
