@@ -2,9 +2,12 @@ package parsers
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gatewatch/gatewatch/event"
 )
 
 // usual are the fields that detectors ask for most; the page says which of them a format never carries.
@@ -107,3 +110,53 @@ cookie, api_key. ` + "`time`" + ` is told by its looks: RFC 3339, the Common Log
 - Lines that carry no request (comments, headers, notices about the server, TCP connections) are skipped and counted apart.
 
 `
+
+// TestDocumentedFormats compiles the formats that the pages recommend.
+func TestDocumentedFormats(t *testing.T) {
+	apache, err := os.ReadFile(filepath.Join("..", "docs", "formats", "apache.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(apache), "apache: '")
+	format, _, _ := strings.Cut(after, "'\n")
+	p, err := New(Spec{Apache: format}, Options{})
+	if err != nil {
+		t.Fatalf("%q: %v", format, err)
+	}
+	line := `shop.example.com:443 203.0.113.9 - anna [10/Mar/2025:13:55:36 +0000] "GET /a HTTP/1.1" 200 512 "-" "curl" "198.51.100.7" 34057 412 Zx1`
+	var ev event.Event
+	ev.Reset()
+	if err := p.Parse(line, &ev); err != nil || ev.DurationMS != 34.057 || ev.BytesIn != 412 || ev.RequestID != "Zx1" || ev.Wire.ForwardedFor != "198.51.100.7" {
+		t.Errorf("%v: %s", err, ev.AppendJSON(nil))
+	}
+
+	nginx, err := os.ReadFile(filepath.Join("..", "docs", "formats", "nginx.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, line := range strings.Split(string(nginx), "\n") {
+		if s, ok := strings.CutPrefix(line, "      '"); ok {
+			keys = append(keys, strings.TrimRight(s, "';"))
+		}
+	}
+	text := strings.Join(keys, "")
+	for name, value := range map[string]string{
+		"$time_iso8601": "2025-03-10T13:55:36+00:00", "$msec": "1741614936.250", "$remote_addr": "203.0.113.9", "$request_time": "0.034",
+		"$upstream_response_time": "0.030", "$request_length": "412", "$request_id": "8a1b", "$request": "GET /a?b HTTP/2.0", "$status": "200",
+		"$body_bytes_sent": "512", "$host": "shop.example.com", "$scheme": "https", "$ssl_protocol": "TLSv1.3",
+		"$http_user_agent": "curl", "$http_referer": "", "$http_x_forwarded_for": "198.51.100.7", "$remote_user": "", "$upstream_addr": "10.0.0.5:80",
+	} {
+		text = strings.ReplaceAll(text, `"`+name+`"`, `"`+value+`"`)
+	}
+	ev.Reset()
+	p, err = New(Spec{Name: "json"}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.Parse(text, &ev)
+	if err != nil || ev.Path != "/a" || ev.DurationMS != 34 || ev.UpstreamMS != 30 || ev.BytesIn != 412 || ev.TLSVersion != "TLSv1.3" ||
+		ev.Scheme != "https" || ev.RequestID != "8a1b" || ev.Time.Nanosecond() != 250_000_000 {
+		t.Errorf("%v: %s\n%s", err, ev.AppendJSON(nil), text)
+	}
+}
