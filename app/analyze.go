@@ -108,9 +108,10 @@ func analyzeInto(ctx context.Context, st *store.Store, o AnalyzeOptions) (_ *Rep
 	}
 	enricher := enrich.NewEnricher(enrich.Options{Geo: geo.lookup(), Routes: routes})
 
+	recent := &recalled{store: st, whole: true}
 	w := &walk{
-		store: st, learned: baseline.NewDetectors(baseline.Config{}), routes: routes, log: o.Logger, blockSize: o.BlockSize,
-		incidents: incident.NewManager(incident.NewMemory(st), incident.Options{Logger: o.Logger}),
+		store: st, recalled: recent, learned: baseline.NewDetectors(baseline.Config{}), routes: routes, log: o.Logger, blockSize: o.BlockSize,
+		incidents: incident.NewManager(incident.NewMemory(recent), incident.Options{Logger: o.Logger}),
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	logs, err := openLogs(gctx, group, logMergeOptions{

@@ -34,6 +34,7 @@ type walk struct {
 	learned   *baseline.Detectors
 	judge     *detect.Judge
 	incidents *incident.Manager
+	recalled  *recalled
 	routes    *route.Templates
 	log       *slog.Logger
 	blockSize int
@@ -43,13 +44,12 @@ type walk struct {
 	steps    chan walkStep
 	day      time.Time
 	newest   time.Time
-	learning uint64 // events released since the last boundary that learned
+	released uint64
+	fresh    uint64 // released since the last model
 
 	// What follows belongs to the goroutine that runs the steps.
 	stamp    time.Time
-	model    *baseline.Model
 	models   int
-	news     uint64
 	findings []detect.Finding
 	blocks   uint64
 }
@@ -102,42 +102,40 @@ func (w *walk) release(ev *event.Event) {
 			w.day = day
 		}
 	}
+	w.released++
+	w.fresh++
 	w.block = append(w.block, ev)
 	if len(w.block) >= w.blockSize {
 		w.flush(time.Time{})
 	}
 }
 
-// flush hands the block over. A day's boundary in a sparse log is passed on only when there may be enough to learn from:
-// blocks of a few events would cost more than all else.
+// flush hands the block over. A day's boundary is passed on when there is enough to learn from: models and blocks of a
+// few events would cost more than all else on a sparse log. What is enough depends on the sequence of events alone.
 func (w *walk) flush(boundary time.Time) {
-	if !boundary.IsZero() {
-		w.learning += uint64(len(w.block))
-		if w.learning < leastToLearn {
-			w.learning -= uint64(len(w.block))
-			return
-		}
-		w.learning = 0
-	} else {
-		w.learning += uint64(len(w.block))
-	}
 	step := walkStep{block: w.block, boundary: boundary}
 	if !boundary.IsZero() {
+		if w.fresh < max(leastToLearn, min(w.released/4, mostToLearn)) {
+			return
+		}
+		w.fresh = 0
 		step.aliases = aliases(w.routes) // here, where the routes learn, so that it is the same in every run
 	}
 	w.steps <- step
 	w.block = make([]*event.Event, 0, w.blockSize)
 }
 
-// leastToLearn is how many events must have come before a day's boundary is looked at. The count depends on the
-// sequence of events alone, not on the size of blocks.
-const leastToLearn = 2000
+// A model is learned once this many events have come since the last one: a quarter of all so far, within bounds.
+const (
+	leastToLearn = 2000
+	mostToLearn  = 50_000
+)
 
 func (w *walk) run(ctx context.Context, step walkStep) error {
 	if err := w.storeAndJudge(ctx, step.block); err != nil {
 		return err
 	}
-	if !step.boundary.IsZero() && baseline.Due(w.model, step.boundary, w.news) {
+	if !step.boundary.IsZero() {
 		if err := w.learn(ctx, step.boundary, step.aliases); err != nil {
 			return err
 		}
@@ -168,7 +166,7 @@ func (w *walk) storeAndJudge(ctx context.Context, block []*event.Event) error {
 	if err := w.store.InsertEvents(ctx, "walk-"+strconv.FormatUint(w.blocks, 10), block); err != nil {
 		return err
 	}
-	w.news += uint64(len(block))
+	w.recalled.hold(block)
 	for _, ev := range block {
 		w.judge.Observe(ev)
 	}
@@ -184,7 +182,6 @@ func (w *walk) learn(ctx context.Context, boundary time.Time, known []baseline.A
 	if err != nil {
 		return fmt.Errorf("learn baselines up to %s: %w", boundary.Format(time.RFC3339), err)
 	}
-	w.model, w.news = model, 0
 	w.models++
 	w.learned.UseModel(model)
 	w.log.Debug("baselines learned", "until", boundary, "version", model.Version, "events", model.Events)
