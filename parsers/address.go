@@ -73,9 +73,8 @@ func parseIPv4(v string) (netip.Addr, bool) {
 func clientOf(chain string) (netip.Addr, bool) {
 	var private netip.Addr
 	for range 64 {
-		part := chain
 		i := strings.LastIndexByte(chain, ',')
-		part = strings.TrimSpace(chain[i+1:])
+		part := strings.TrimSpace(chain[i+1:])
 		if a, ok := parseIP(part); ok {
 			if !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() {
 				return a, true

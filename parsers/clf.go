@@ -108,10 +108,10 @@ func (r *record) putCLFTail(t *tokens) {
 		}
 		if t.s[t.at-1] == '"' && t.at >= len(v)+2 && t.s[t.at-len(v)-2] == '"' {
 			quoted++
-			switch {
-			case quoted == 1:
+			switch quoted {
+			case 1:
 				r.put(slotReferer, unitNone, 1, v)
-			case quoted == 2:
+			case 2:
 				r.put(slotAgent, unitNone, 1, v)
 			default:
 				if a, ok := clientOf(v); ok && a.IsValid() {
@@ -142,7 +142,7 @@ func looksLikeHost(v string) bool {
 	for i := 0; i < len(name); i++ {
 		c := name[i] | 0x20
 		letters = letters || c >= 'a' && c <= 'z'
-		if !(c >= 'a' && c <= 'z' || isDigit(name[i]) || name[i] == '-' || name[i] == '.') {
+		if (c < 'a' || c > 'z') && !isDigit(name[i]) && name[i] != '-' && name[i] != '.' {
 			return false
 		}
 	}

@@ -118,6 +118,11 @@ func (r *record) putNginxMessage(message string) {
 	}
 }
 
+// nginxErrorParts are the quoted parts of nginx's error lines.
+var nginxErrorParts = map[string]column{
+	"request": {slotRequest, 0, 1}, "upstream": {slotUpstream, 0, 1}, "host": {slotHost, 0, 2}, "referrer": {slotReferer, 0, 1}, "subrequest": {},
+}
+
 // nginxErrorTail reads "ADDRESS, server: NAME, request: "…", …" and reports whether all of s fitted. Unless it must,
 // what does not fit is left.
 func nginxErrorTail(s string, r *record, serverRank uint8, whole bool) bool {
@@ -127,14 +132,8 @@ func nginxErrorTail(s string, r *record, serverRank uint8, whole bool) bool {
 	}
 	has, val := r.has, r.val
 	r.put(slotClient, unitNone, 1, addr)
-	for s != "" {
-		key, rest, ok := strings.Cut(s, ": ")
-		if !ok {
-			if strings.HasSuffix(s, ":") { // server: without a name, at the end
-				return true
-			}
-			break
-		}
+	for s != "" && s != "server:" { // a server without a name, at the end
+		key, rest, _ := strings.Cut(s, ": ")
 		var v string
 		if key == "server" {
 			v, rest, _ = strings.Cut(rest, ", ")
@@ -144,28 +143,22 @@ func nginxErrorTail(s string, r *record, serverRank uint8, whole bool) bool {
 			if strings.IndexByte(v, ':') < 0 && v != "_" { // not a listening address, not the server for unknown names
 				r.put(slotHost, unitNone, serverRank, v)
 			}
-		} else if v, rest, ok = nginxErrorQuoted(key, rest); !ok {
+			s = rest
+			continue
+		}
+		c, ok := nginxErrorParts[key]
+		if !ok {
 			break
 		}
-		switch key {
-		case "server", "subrequest":
-		case "request":
-			r.put(slotRequest, unitNone, 1, v)
-		case "upstream":
-			r.put(slotUpstream, unitNone, 1, v)
-		case "host":
-			r.put(slotHost, unitNone, 2, v)
-		case "referrer":
-			r.put(slotReferer, unitNone, 1, v)
-		default:
-			ok = false
-		}
-		if key != "server" && !ok {
+		if v, rest, ok = nginxErrorQuoted(key, rest); !ok {
 			break
+		}
+		if c.slot != slotNone {
+			r.put(c.slot, c.unit, c.rank, v)
 		}
 		s = rest
 	}
-	if s != "" && whole {
+	if s != "" && s != "server:" && whole {
 		r.has, r.val = has, val
 		return false
 	}

@@ -68,7 +68,7 @@ func runGateway(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func freePort(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().(*net.TCPAddr).Port
 }
 
@@ -103,7 +103,7 @@ func waitFor(addr string) bool {
 	for range 100 {
 		c, err := net.DialTimeout("tcp", addr, time.Second)
 		if err == nil {
-			c.Close()
+			_ = c.Close()
 			return true
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -117,7 +117,7 @@ func send(t *testing.T, addr, request string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func readGatewayLog(t *testing.T, file string, s Spec) map[string]event.Event {
 	if err != nil {
 		return nil
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	p, err := New(s, Options{Location: time.Local})
 	if err != nil {
 		t.Fatal(err)

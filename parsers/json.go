@@ -205,7 +205,7 @@ func (j *jsonScanner) value(n *jsonNode) error {
 
 // take puts a scalar where it belongs.
 func (j *jsonScanner) take(n *jsonNode, v string, escaped bool) {
-	if n.slot == slotNone && n.wire == "" {
+	if !n.wanted() {
 		return
 	}
 	if escaped {
@@ -226,7 +226,8 @@ func (j *jsonScanner) take(n *jsonNode, v string, escaped bool) {
 	}
 }
 
-// array reads a list: of pairs, of objects, or of scalars (headers with several values), which are joined.
+// array reads a list: of pairs, of records, or of scalars (headers with several values). Of scalars the first counts;
+// those of X-Forwarded-For are one chain.
 func (j *jsonScanner) array(n *jsonNode) error {
 	if j.depth++; j.depth > maxJSONDepth {
 		return errJSONDepth
@@ -234,6 +235,7 @@ func (j *jsonScanner) array(n *jsonNode) error {
 	j.i++ // [
 	joined, count, records := "", 0, 0
 	for {
+		var err error
 		switch j.peek() {
 		case ']':
 			j.i++
@@ -244,47 +246,44 @@ func (j *jsonScanner) array(n *jsonNode) error {
 			return nil
 		case ',':
 			j.i++
-			continue
 		case '{':
 			if records++; n.single && records > 1 {
 				return errJSONRecords
 			}
-			if err := j.element(n); err != nil {
-				return err
-			}
-			continue
-		case '[':
-			if err := j.skip(); err != nil {
-				return err
-			}
-			continue
+			err = j.element(n)
 		case '"':
-		case 0:
-			return errJSON
-		default:
-			if _, err := j.bare(); err != nil {
-				return err
+			var v string
+			var escaped bool
+			if v, escaped, err = j.str(); err == nil && count < 16 && n.wanted() {
+				joined = join(joined, v, escaped, n.slot)
+				count++
 			}
-			continue
+		case 0:
+			err = errJSON
+		default:
+			err = j.skip()
 		}
-		v, escaped, err := j.str()
 		if err != nil {
 			return err
 		}
-		if n.slot == slotNone && n.wire == "" {
-			continue
-		}
-		if escaped {
-			v = unescape(v)
-		}
-		switch {
-		case count == 0:
-			joined = v
-		case count < 16 && n.slot == slotForward:
-			joined += ", " + v
-		}
-		count++
 	}
+}
+
+// wanted says whether the value of a place goes anywhere.
+func (n *jsonNode) wanted() bool { return n.slot != slotNone || n.wire != "" }
+
+// join adds a further element of a list to what there is.
+func join(joined, v string, escaped bool, s slot) string {
+	if escaped {
+		v = unescape(v)
+	}
+	switch {
+	case joined == "":
+		return v
+	case s == slotForward:
+		return joined + ", " + v
+	}
+	return joined
 }
 
 // element reads an object that is an element of a list.

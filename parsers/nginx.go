@@ -79,11 +79,8 @@ func compileText(name, format string) (pattern, error) {
 // textVars are the variables of compileText.
 var textVars = func() map[string]column {
 	all := map[string]column{
-		"user_basic":     {slotUser, unitBasic, 1},
-		"time_clf":       {slotTime, unitCLF, 1},
-		"duration_go":    {slotDuration, unitGo, 1},
-		"agent_escaped":  {slotAgent, unitPercent, 1},
-		"duration_parts": {slotDuration, unitSec, 1},
+		"user_basic": {slotUser, unitBasic, 1},
+		"time_clf":   {slotTime, unitCLF, 1},
 	}
 	for _, m := range []map[string]column{nginxVars, fieldColumns} {
 		for k, c := range m {

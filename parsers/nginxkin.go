@@ -103,18 +103,28 @@ func scanProxyManager(line string, r *record) error {
 	r.put(slotScheme, unitNone, 1, v[0])
 	r.put(slotHost, unitNone, 1, v[1])
 	r.put(slotTarget, unitNone, 1, v[2])
+	r.putProxyManagerTail(&t)
+	if _, ok := r.get(slotClient); !ok {
+		return &fieldError{what: "want [Client …]", at: t.at}
+	}
+	return nil
+}
+
+// putProxyManagerTail reads the labelled and quoted columns behind the target.
+func (r *record) putProxyManagerTail(t *tokens) {
 	agent := false
 	for {
 		v, ok := t.next()
 		if !ok {
-			break
+			return
 		}
 		name, value, _ := strings.Cut(v, " ")
+		quoted := t.s[t.at-1] == '"'
 		switch {
-		case line[t.at-1] == '"' && !agent:
+		case quoted && !agent:
 			r.put(slotAgent, unitNone, 1, v)
 			agent = true
-		case line[t.at-1] == '"':
+		case quoted:
 			r.put(slotReferer, unitNone, 1, v)
 		case name == "Client":
 			r.put(slotClient, unitNone, 1, value)
@@ -124,10 +134,6 @@ func scanProxyManager(line string, r *record) error {
 			r.put(slotUpstream, unitNone, 1, value)
 		}
 	}
-	if _, ok := r.get(slotClient); !ok {
-		return &fieldError{what: "want [Client …]", at: t.at}
-	}
-	return nil
 }
 
 // npmplus is the fork NPMplus.

@@ -125,7 +125,7 @@ func scale(f, by float64) float64 {
 
 // goMillis reads a number with its unit: 1.5ms, 200µs, 3s, 12 ms; and protobuf's "0.123s".
 func goMillis(v string) (float64, bool) {
-	if len(v) > 64 || v == "" || !(isDigit(v[len(v)-1]) || v[len(v)-1] == 's' || v[len(v)-1] == 'm' || v[len(v)-1] == 'h') {
+	if len(v) > 64 || v == "" || !isDigit(v[0]) && v[0] != '-' && v[0] != '.' {
 		return 0, false
 	}
 	if i := strings.IndexByte(v, ' '); i > 0 {

@@ -59,6 +59,8 @@ func (p pattern) parser(o Options) *patternParser {
 	return pp
 }
 
+var _ Parser = (*patternParser)(nil)
+
 // Parse implements Parser.
 func (p *patternParser) Parse(line string, ev *event.Event) error {
 	line = trimEnd(line)
@@ -99,8 +101,8 @@ func (p *patternParser) scan(line string, r *record) (rest string, err error) {
 	for i := range p.steps {
 		st := &p.steps[i]
 		var v string
-		switch {
-		case st.until == "":
+		switch st.until {
+		case "":
 			v, rest = rest, ""
 			if !st.blanks && strings.IndexByte(v, ' ') >= 0 {
 				return "", &fieldError{what: "a value with blanks where one word is wanted", at: len(line) - len(v)}
@@ -197,7 +199,6 @@ func (p *pattern) fields() []string {
 type builder struct {
 	p       pattern
 	literal strings.Builder
-	last    string // the variable before, for messages
 }
 
 func (b *builder) lit(s string) { b.literal.WriteString(s) }

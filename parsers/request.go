@@ -49,7 +49,8 @@ func isToken(s string) bool {
 	}
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if !(c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || isDigit(c) || c == '-' || c == '_') {
+		letter := c | 0x20
+		if (letter < 'a' || letter > 'z') && !isDigit(c) && c != '-' && c != '_' {
 			return false
 		}
 	}

@@ -204,8 +204,8 @@ func needColumns(has uint64) error {
 	if has&(1<<slotTime) == 0 && has&(1<<slotDate|1<<slotClock) != 1<<slotDate|1<<slotClock {
 		return fmt.Errorf("has no time, without which a line cannot be an event")
 	}
-	const any = 1<<slotRequest | 1<<slotTarget | 1<<slotPath | 1<<slotURL | 1<<slotClient | 1<<slotPeer | 1<<slotForward | 1<<slotStatus
-	if has&any == 0 {
+	const enough = 1<<slotRequest | 1<<slotTarget | 1<<slotPath | 1<<slotURL | 1<<slotClient | 1<<slotPeer | 1<<slotForward | 1<<slotStatus
+	if has&enough == 0 {
 		return fmt.Errorf("has neither a request nor a client nor a status")
 	}
 	return nil

@@ -30,7 +30,6 @@ const cloudfrontDefault = "date time x-edge-location sc-bytes c-ip cs-method cs(
 type w3cParser struct {
 	columns []column
 	told    bool // by a #Fields line
-	tabs    bool // as CloudFront: separated by tabs, headers percent-encoded
 	rec     record
 }
 
@@ -155,7 +154,7 @@ func guessIIS(v []string) (layout string, ok bool) {
 		at++
 	}
 	status := at
-	for status < len(v) && !(len(v[status]) == 3 && isDigit(v[status][0]) && isDigit(v[status][2]) && (status+1 == len(v) || isDigit(v[status+1][0]))) {
+	for status < len(v) && !statusAt(v, status) {
 		status++
 	}
 	before := [][]string{{}, {"cs(User-Agent)"}, {"cs(User-Agent)", "cs(Referer)"}, {"cs(User-Agent)", "cs(Referer)", "cs-host"}, {"cs(User-Agent)", "cs(Cookie)", "cs(Referer)", "cs-host"}}
@@ -165,6 +164,14 @@ func guessIIS(v []string) (layout string, ok bool) {
 	}
 	names = append(append(append(names, before[status-at]...), "sc-status"), after[len(v)-status-1]...)
 	return strings.Join(names, " "), true
+}
+
+// statusAt says whether v[i] can be the status: three digits, and a number or nothing behind.
+func statusAt(v []string, i int) bool {
+	if len(v[i]) != 3 || !isDigit(v[i][0]) || !isDigit(v[i][2]) {
+		return false
+	}
+	return i+1 == len(v) || v[i+1] != "" && isDigit(v[i+1][0])
 }
 
 // w3c is the extended log format of IIS, CloudFront and others.
