@@ -43,7 +43,7 @@ func parseFloat(s string) (float64, bool) {
 			return f, true
 		}
 	}
-	if len(s) > 64 {
+	if len(s) > 64 || strings.Trim(s, "0123456789.+-eE") != "" {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(s, 64)
@@ -130,6 +130,9 @@ func goMillis(v string) (float64, bool) {
 	}
 	if i := strings.IndexByte(v, ' '); i > 0 {
 		v = v[:i] + v[i+1:]
+	}
+	if strings.ContainsAny(v, ` "=,:/`) {
+		return 0, false // without the error that ParseDuration would build
 	}
 	d, err := time.ParseDuration(v)
 	if err != nil {

@@ -41,7 +41,8 @@ type pattern struct {
 type patternParser struct {
 	pattern
 	rec   record
-	loose bool // the last line only fitted when quotes inside values were taken as they are
+	fail  fieldError // why the last line did not fit
+	loose bool       // the last line only fitted when quotes inside values were taken as they are
 }
 
 func (p pattern) parser(o Options) *patternParser {
@@ -63,24 +64,30 @@ var _ Parser = (*patternParser)(nil)
 
 // Parse implements Parser.
 func (p *patternParser) Parse(line string, ev *event.Event) error {
+	fits, err := p.read(line, ev)
+	if fits {
+		return err
+	}
+	fail := p.fail
+	return &fail
+}
+
+// read is Parse without an error of its own for a line that does not fit: p.fail says why, until the next line.
+func (p *patternParser) read(line string, ev *event.Event) (fits bool, err error) {
 	line = trimEnd(line)
 	if line == "" {
-		return ErrNoRequest
+		return true, ErrNoRequest
 	}
 	p.rec.reset()
 	p.rec.escaped = p.escapes && strings.IndexByte(line, '\\') >= 0
-	rest, err := p.scan(line, &p.rec)
-	if err != nil {
-		return err
-	}
-	if rest != "" {
-		return &fieldError{what: "more columns than the format has", at: len(line) - len(rest)}
+	if !p.scan(line, &p.rec) {
+		return false, nil
 	}
 	ev.Format = p.name
 	if err := p.rec.fill(ev); err != nil || p.finish == nil {
-		return err
+		return true, err
 	}
-	return p.finish(&p.rec, ev)
+	return true, p.finish(&p.rec, ev)
 }
 
 // trimEnd cuts blanks and line ends off the end.
@@ -91,13 +98,13 @@ func trimEnd(line string) string {
 	return line
 }
 
-// scan reads the fields of line into r and returns what follows the last literal.
-func (p *patternParser) scan(line string, r *record) (rest string, err error) {
+// scan reads the fields of line into r and reports whether the whole line fitted.
+func (p *patternParser) scan(line string, r *record) bool {
 	p.loose = false
 	if !strings.HasPrefix(line, p.prefix) {
-		return "", &fieldError{until: p.prefix}
+		return p.miss(fieldError{until: p.prefix})
 	}
-	rest = line[len(p.prefix):]
+	rest := line[len(p.prefix):]
 	for i := range p.steps {
 		st := &p.steps[i]
 		var v string
@@ -105,16 +112,16 @@ func (p *patternParser) scan(line string, r *record) (rest string, err error) {
 		case "":
 			v, rest = rest, ""
 			if !st.blanks && strings.IndexByte(v, ' ') >= 0 {
-				return "", &fieldError{what: "a value with blanks where one word is wanted", at: len(line) - len(v)}
+				return p.miss(fieldError{what: "a value with blanks where one word is wanted", at: len(line) - len(v)})
 			}
 		default:
 			end := st.end(rest, &p.loose, i == len(p.steps)-1)
 			if end < 0 {
-				return "", &fieldError{what: st.name, until: st.until, at: len(line) - len(rest)}
+				return p.miss(fieldError{what: st.name, until: st.until, at: len(line) - len(rest)})
 			}
 			v = rest[:end]
 			if st.check && strings.IndexByte(v, ' ') >= 0 {
-				return "", &fieldError{what: "a value with blanks where one word is wanted", at: len(line) - len(rest)}
+				return p.miss(fieldError{what: "a value with blanks where one word is wanted", at: len(line) - len(rest)})
 			}
 			if !st.keep {
 				end += len(st.until)
@@ -128,7 +135,16 @@ func (p *patternParser) scan(line string, r *record) (rest string, err error) {
 			r.keep(st.name, v)
 		}
 	}
-	return rest, nil
+	if rest != "" {
+		return p.miss(fieldError{what: "more columns than the format has", at: len(line) - len(rest)})
+	}
+	return true
+}
+
+// miss notes why the line does not fit.
+func (p *patternParser) miss(why fieldError) bool {
+	p.fail = why
+	return false
 }
 
 // end finds where the field that starts s ends, or -1. A quote after a backslash belongs to the value; so does, when

@@ -62,32 +62,35 @@ type alternatives struct {
 
 // Parse implements Parser.
 func (p *alternatives) Parse(line string, ev *event.Event) error {
-	var far error
-	at, loose := -1, -1
+	far, loose := 0, -1
+	var refused error
 	for i, one := range p.all {
-		err := one.Parse(line, ev)
-		if err == nil && !one.loose {
+		fits, err := one.read(line, ev)
+		switch {
+		case fits && err == nil && !one.loose:
 			p.loose = false
 			return p.done(one, ev)
-		}
-		if err == nil && loose < 0 {
+		case fits && err == nil && loose < 0:
 			loose = i
-		}
-		if fe, ok := err.(*fieldError); ok && fe.at > at { //nolint:errorlint // only our own, unwrapped
-			far, at = err, fe.at
-		} else if far == nil {
-			far = err
+		case fits && err != nil && refused == nil:
+			refused = err
+		case !fits && one.fail.at > p.all[far].fail.at:
+			far = i
 		}
 		ev.Reset()
 	}
-	if loose < 0 {
-		return far
+	switch {
+	case loose >= 0:
+		p.loose = true
+		if err := p.all[loose].Parse(line, ev); err != nil {
+			return err
+		}
+		return p.done(p.all[loose], ev)
+	case refused != nil:
+		return refused
 	}
-	p.loose = true
-	if err := p.all[loose].Parse(line, ev); err != nil {
-		return err
-	}
-	return p.done(p.all[loose], ev)
+	fail := p.all[far].fail
+	return &fail
 }
 
 func (p *alternatives) done(one *patternParser, ev *event.Event) error {
