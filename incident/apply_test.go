@@ -390,7 +390,7 @@ func TestEviction(t *testing.T) {
 		t.Fatalf("the oldest stayed: %v", page.Incidents[0].FirstSeen)
 	}
 	for i, r := range m.list {
-		if r.slot != i || m.byID[r.Incident.ID] != r {
+		if r.rec.slot != i || m.byID[r.id] != r.rec {
 			t.Fatalf("slot %d is wrong", i)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatewatch/gatewatch/detect"
 )
@@ -29,8 +31,11 @@ var connectors = map[detect.EntityType]string{
 	detect.EntityService:  "in service",
 }
 
-// maxTold is how many detectors a title or an explanation names.
-const maxTold = 4
+// How many detectors a title and an explanation name.
+const (
+	maxTitled = 3
+	maxTold   = 4
+)
 
 // title says what and by whom: the detector's own title, or the kind and the titles when there are several.
 func (inc *Incident) title(lead *Signal) string {
@@ -43,7 +48,7 @@ func (inc *Incident) title(lead *Signal) string {
 	}
 	told := []string{lead.Title}
 	for _, s := range inc.others(lead) {
-		if len(told) < maxTold && !slices.Contains(told, s.Title) {
+		if len(told) < maxTitled && !slices.Contains(told, s.Title) {
 			told = append(told, s.Title)
 		}
 	}
@@ -80,7 +85,7 @@ func (inc *Incident) others(lead *Signal) []Signal {
 
 // explain is the leading finding's sentence and, when others agree, one that says what else was seen.
 func (inc *Incident) explain(lead *Signal) string {
-	text := lead.Explanation
+	text := capital(lead.Explanation)
 	if text == "" {
 		text = inc.withEntity(lead.Title) + ": observed " + number(lead.Observed, lead.Unit) + ", expected " + number(lead.Expected, "") + "."
 	}
@@ -124,4 +129,13 @@ func plural(n uint64, noun string) string {
 		noun += "s"
 	}
 	return strconv.FormatUint(n, 10) + " " + noun
+}
+
+// capital makes the first letter of a sentence a capital one.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }

@@ -14,26 +14,26 @@ func TestScore(t *testing.T) {
 		want     int
 		parts    string
 	}{
-		{"a plain one", []detect.Finding{finding("scan", client(1), 0, 0)}, 32, "severity 30, excess 2, breadth 0, persistence 0"},
+		{"a plain one", []detect.Finding{finding("scan", client(1), 0, 0)}, 32, "severity 30, excess 2, volume 0, breadth 0, persistence 0"},
 		{"low and just over", []detect.Finding{finding("scan", client(1), 0, 0, func(f *detect.Finding) {
 			f.Severity, f.Observed = detect.Low, 20
-		})}, 10, "severity 10, excess 0, breadth 0, persistence 0"},
+		})}, 10, "severity 10, excess 0, volume 0, breadth 0, persistence 0"},
 		{"a drop weighs like a rise", []detect.Finding{finding("drop", client(1), 0, 0, func(f *detect.Finding) {
 			f.Observed, f.Expected = 20, 40
-		})}, 32, "severity 30, excess 2, breadth 0, persistence 0"},
+		})}, 32, "severity 30, excess 2, volume 0, breadth 0, persistence 0"},
 		{"to nothing", []detect.Finding{finding("drop", client(1), 0, 0, func(f *detect.Finding) {
 			f.Observed, f.Expected = 0, 1023
-		})}, 42, "severity 30, excess 12, breadth 0, persistence 0"},
+		})}, 38, "severity 30, excess 8, volume 0, breadth 0, persistence 0"},
 		{"everything at once", []detect.Finding{
 			finding("a", client(1), 0, 600, func(f *detect.Finding) { f.Severity, f.Observed = detect.Critical, 1e9 }),
 			finding("b", client(1), 0, 900), finding("c", client(1), 0, 1000), finding("d", client(1), 0, 1200),
 			finding("e", client(1), 0, 7000),
-		}, 100, "severity 70, excess 12, breadth 10, persistence 8"},
+		}, 100, "severity 70, excess 8, volume 8, breadth 8, persistence 6"},
 		{
 			"two detectors",
 			[]detect.Finding{finding("a", client(1), 0, 0), finding("b", client(1), 0, 0)},
-			38,
-			"severity 30, excess 2, breadth 5, persistence 1",
+			37,
+			"severity 30, excess 2, volume 0, breadth 4, persistence 1",
 		},
 	} {
 		m := newManager(t, nil, Options{})

@@ -23,7 +23,7 @@ type Manager struct {
 
 	mu     sync.RWMutex // guards what follows; written only under write as well
 	byID   map[string]*record
-	list   []*record
+	list   []row                 // one an incident; record.slot is its index
 	groups map[groupKey][]string // incident ids in order of creation
 	seen   map[string]string     // finding id → incident id
 	feed   feed
@@ -92,10 +92,10 @@ func (m *Manager) place(r *record) {
 	id := r.Incident.ID
 	if old, ok := m.byID[id]; ok {
 		r.slot = old.slot
-		m.list[r.slot] = r
+		m.list[r.slot] = rowOf(r)
 	} else {
 		r.slot = len(m.list)
-		m.list = append(m.list, r)
+		m.list = append(m.list, rowOf(r))
 		m.groups[r.key()] = append(m.groups[r.key()], id)
 	}
 	m.byID[id] = r
@@ -120,21 +120,21 @@ func (m *Manager) evict() {
 		return
 	}
 	order := slices.Clone(m.list)
-	slices.SortFunc(order, func(a, b *record) int {
-		if x, y := a.Incident.Status.Terminal(), b.Incident.Status.Terminal(); x != y {
+	slices.SortFunc(order, func(a, b row) int {
+		if x, y := a.status.Terminal(), b.status.Terminal(); x != y {
 			if x {
 				return -1
 			}
 			return 1
 		}
-		if c := a.Incident.LastSeen.Compare(b.Incident.LastSeen); c != 0 {
+		if c := compare(a.last, b.last); c != 0 {
 			return c
 		}
-		return compare(a.Incident.ID, b.Incident.ID)
+		return compare(a.id, b.id)
 	})
 	over += m.opts.MaxIncidents / 100 // so that it does not run for every incident
 	for _, r := range order[:min(over, len(order))] {
-		m.drop(r)
+		m.drop(r.rec)
 	}
 	m.metrics.evicted.Add(float64(over))
 	m.log.Warn("incidents left memory for their number; they stay in the store", "count", over, "max_incidents", m.opts.MaxIncidents)
@@ -146,7 +146,7 @@ func (m *Manager) drop(r *record) {
 	last := len(m.list) - 1
 	moved := m.list[last]
 	m.list[r.slot] = moved
-	moved.slot = r.slot
+	moved.rec.slot = r.slot
 	m.list = m.list[:last]
 	k := r.key()
 	m.groups[k] = slices.DeleteFunc(m.groups[k], func(x string) bool { return x == id })
@@ -184,9 +184,9 @@ func (m *Manager) Get(ctx context.Context, id string) (*Incident, error) {
 func (m *Manager) Each(ctx context.Context, f Filter, fn func(*Incident) error) error {
 	m.mu.RLock()
 	var all []*Incident
-	for _, r := range m.list {
-		if f.Match(r.Incident) {
-			all = append(all, r.Incident)
+	for i := range m.list {
+		if r := &m.list[i]; f.matches(r) {
+			all = append(all, r.rec.Incident)
 		}
 	}
 	m.mu.RUnlock()

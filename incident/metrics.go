@@ -53,7 +53,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	c.m.mu.RLock()
 	for _, r := range c.m.list {
-		counts[r.Incident.Status][r.Incident.Severity]++
+		counts[r.status][r.severity]++
 	}
 	c.m.mu.RUnlock()
 	for _, s := range Statuses() {

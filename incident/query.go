@@ -58,7 +58,7 @@ func (inc *Incident) isAbout(entity string) bool {
 func (inc *Incident) mentions(words string) bool {
 	words = strings.ToLower(words)
 	for _, s := range []string{inc.Title, inc.Explanation, inc.Entity.Value, inc.Route} {
-		if strings.Contains(strings.ToLower(s), words) {
+		if containsFold(s, words) {
 			return true
 		}
 	}
@@ -66,13 +66,13 @@ func (inc *Incident) mentions(words string) bool {
 }
 
 // sortKeys are what a list can be ordered by.
-var sortKeys = map[string]func(*Incident) int64{
-	"score":       func(i *Incident) int64 { return int64(i.Score) },
-	"severity":    func(i *Incident) int64 { return int64(i.Severity) },
-	"first_seen":  func(i *Incident) int64 { return i.FirstSeen.UnixNano() },
-	"last_seen":   func(i *Incident) int64 { return i.LastSeen.UnixNano() },
-	"updated_at":  func(i *Incident) int64 { return i.UpdatedAt.UnixNano() },
-	"event_count": func(i *Incident) int64 { return int64(min(i.EventCount, 1<<62)) },
+var sortKeys = map[string]func(*row) int64{
+	"score":       func(r *row) int64 { return r.score },
+	"severity":    func(r *row) int64 { return int64(r.severity) },
+	"first_seen":  func(r *row) int64 { return r.first },
+	"last_seen":   func(r *row) int64 { return r.last },
+	"updated_at":  func(r *row) int64 { return r.updated },
+	"event_count": func(r *row) int64 { return r.events },
 }
 
 // SortKeys lists the names that a list can be ordered by.
@@ -137,24 +137,25 @@ func (m *Manager) List(f Filter, sort, cursor string, limit int) (Page, error) {
 	top := &selection{order: order}
 	total := 0
 	m.mu.RLock()
-	for _, r := range m.list {
-		if !f.Match(r.Incident) {
+	for i := range m.list {
+		r := &m.list[i]
+		if !f.matches(r) {
 			continue
 		}
 		total++
-		at := position{Sort: sort, Value: key(r.Incident), ID: r.Incident.ID}
+		at := position{Value: key(r), ID: r.id}
 		if cursor != "" && order(at, after) <= 0 {
 			continue
 		}
-		top.offer(found{at, r.Incident}, limit+1)
+		top.offer(at, r.rec, limit+1)
 	}
 	m.mu.RUnlock()
-	return top.page(limit, total), nil
+	return top.page(sort, limit, total), nil
 }
 
 type found struct {
 	at  position
-	inc *Incident
+	rec *record
 }
 
 // selection keeps the first so many of what it is offered: a heap with the last of them on top.
@@ -177,26 +178,28 @@ func (s *selection) Pop() any {
 	return last
 }
 
-func (s *selection) offer(f found, limit int) {
+func (s *selection) offer(at position, r *record, limit int) {
 	if len(s.items) < limit {
-		heap.Push(s, f)
+		heap.Push(s, found{at, r})
 		return
 	}
-	if s.order(f.at, s.items[0].at) < 0 {
-		s.items[0] = f
+	if s.order(at, s.items[0].at) < 0 {
+		s.items[0] = found{at, r}
 		heap.Fix(s, 0)
 	}
 }
 
-func (s *selection) page(limit, total int) Page {
+func (s *selection) page(sort string, limit, total int) Page {
 	slices.SortFunc(s.items, func(a, b found) int { return s.order(a.at, b.at) })
 	p := Page{Total: total, Incidents: []*Incident{}}
 	for i, f := range s.items {
 		if i == limit {
-			p.Next = s.items[limit-1].at.cursor()
+			last := s.items[limit-1].at
+			last.Sort = sort
+			p.Next = last.cursor()
 			break
 		}
-		p.Incidents = append(p.Incidents, f.inc)
+		p.Incidents = append(p.Incidents, f.rec.Incident)
 	}
 	return p
 }

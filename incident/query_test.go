@@ -97,7 +97,8 @@ func TestPages(t *testing.T) {
 				if sort != name {
 					a, b = b, a
 				}
-				return compare(value(a), value(b))
+				x, y := rowOf(&record{Incident: a}), rowOf(&record{Incident: b})
+				return compare(value(&x), value(&y))
 			}) {
 				t.Errorf("%s: not in order", sort)
 			}

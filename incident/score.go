@@ -15,13 +15,15 @@ type scorer struct {
 	judge func(*Incident) (points float64, reason string)
 }
 
-// scorers are all parts; their maxima add up to 100. Severity decides the quarter, the rest orders within it.
+// scorers are all parts; their maxima add up to 100. Severity weighs most; the rest orders what is equally severe and lifts
+// what is large or many-sided by about one step.
 func scorers() []scorer {
 	return []scorer{
 		{"severity", 70, scoreSeverity},
-		{"excess", 12, scoreExcess},
-		{"breadth", 10, scoreBreadth},
-		{"persistence", 8, scorePersistence},
+		{"excess", 8, scoreExcess},
+		{"volume", 8, scoreVolume},
+		{"breadth", 8, scoreBreadth},
+		{"persistence", 6, scorePersistence},
 	}
 }
 
@@ -38,12 +40,18 @@ func scoreExcess(inc *Incident) (float64, string) {
 	return 2 * math.Log2(r), fmt.Sprintf("observed %s against %s expected", number(inc.Observed, inc.Unit), number(inc.Expected, ""))
 }
 
+// scoreVolume gives two points for every eightfold number of events: a rule fires at its threshold, so what came after it
+// shows here and not in the excess.
+func scoreVolume(inc *Incident) (float64, string) {
+	return math.Log2(float64(max(inc.EventCount, 1))) * 2 / 3, "at least " + plural(inc.EventCount, "event")
+}
+
 func scoreBreadth(inc *Incident) (float64, string) {
 	n := len(inc.Signals)
 	if n == 1 {
 		return 0, "one detector saw it"
 	}
-	return 5 * math.Log2(float64(n)), fmt.Sprintf("%d detectors saw it", n)
+	return 4 * math.Log2(float64(n)), fmt.Sprintf("%d detectors saw it", n)
 }
 
 // scorePersistence gives a point for every doubling of the number of findings, and of the hours that they span.
@@ -61,7 +69,7 @@ func (inc *Incident) judge() {
 	lead := inc.lead()
 	inc.Detector = lead.Detector
 	inc.Observed, inc.Expected, inc.Unit = lead.Observed, lead.Expected, lead.Unit
-	inc.Score, inc.ScoreParts = 0, make([]ScorePart, 0, 4)
+	inc.Score, inc.ScoreParts = 0, make([]ScorePart, 0, len(scorers()))
 	for _, s := range scorers() {
 		points, reason := s.judge(inc)
 		p := ScorePart{Name: s.name, Points: min(int(math.Round(points)), s.max), Reason: reason}

@@ -14,7 +14,7 @@ const columns = [
   ['request', (e) => e.request_line || e.path + (e.query ? `?${e.query}` : '')], ['status', (e) => e.status],
   ['bytes', (e) => e.bytes_out], ['user agent', (e) => e.ua_family || e.user_agent], ['country', (e) => e.country],
 ];
-const partMax = { severity: 70, excess: 12, breadth: 10, persistence: 8 };
+const partMax = { severity: 70, excess: 8, volume: 8, breadth: 8, persistence: 6 };
 
 export class Detail {
   constructor(back) {
@@ -81,21 +81,21 @@ export class Detail {
 
   tags(incident) {
     const all = [[incident.severity, incident.severity], ['', words(incident.status)], ['', words(incident.kind)],
-      ...incident.owasp.map((t) => ['', t]), ...incident.mitre.map((t) => ['', t]), ...incident.tags.map((t) => ['', t])];
+      ...incident.owasp.map((t) => ['', t]), ...incident.mitre.map((t) => ['', t]), 
+      ...incident.tags.filter((t) => !/^(attack|owasp)\./.test(t)).map((t) => ['', t])]; // these say the references again
     if (incident.assignee) all.push(['', `assigned to ${incident.assignee}`]);
     return el('div', { class: 'tags' }, all.map(([kind, text]) => el('span', { class: `tag ${kind}` }, text)));
   }
 
   figures(incident) {
-    const figure = (label, value, unit) => el('div', { class: 'figure' }, el('div', { class: 'label' }, label),
+    const figure = (label, value, unit, name = '') => el('div', { class: `figure ${name}` }, el('div', { class: 'label' }, label),
       el('div', { class: 'value' }, value), el('div', { class: 'unit' }, unit));
     return el('div', { class: 'figures' },
       figure('Observed', number(incident.observed), incident.unit ?? ''),
       figure('Expected', number(incident.expected), 'at most, or the usual bound'),
       figure('Events', number(incident.event_count), `${number(incident.finding_count)} findings`),
       figure(words(incident.entity.type), incident.entity.value, [incident.service, incident.route].filter(Boolean).join(' ')),
-      figure('First seen', moment(incident.first_seen), 'UTC'),
-      figure('Last seen', moment(incident.last_seen), 'UTC'));
+      figure('Seen, UTC', moment(incident.first_seen), `to ${moment(incident.last_seen)}`, 'when'));
   }
 
   async change(status) {
