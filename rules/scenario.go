@@ -161,6 +161,10 @@ func setField(ev *event.Event, name, value string) error {
 		}
 		return nil
 	}
+	if name == "object" {
+		ev.ObjectIDs = append(ev.ObjectIDs, value)
+		return nil
+	}
 	if name == "is_bot" {
 		ev.IsBot = value == "true"
 		return nil
