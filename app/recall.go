@@ -37,9 +37,10 @@ func (r *recalled) MeasureEvents(ctx context.Context, m detect.Measure, limit in
 		return r.store.MeasureEvents(ctx, m, limit)
 	}
 	var found []*event.Event
+	selects := m.Selector()
 	for _, block := range r.blocks {
 		for _, ev := range between(block, m.From, m.To) {
-			if m.Selects(ev) {
+			if selects(ev) {
 				found = append(found, ev)
 			}
 		}

@@ -8,18 +8,29 @@ import (
 	"github.com/gatewatch/gatewatch/event"
 )
 
-// Selects reports whether the measure counts ev: the meaning of From, To, Until, Cut and Where in Go, which the store's
-// SQL agrees with. Of a share these are the events of the numerator; of aggregates over a field, those that have it.
-func (m Measure) Selects(ev *event.Event) bool {
-	if !m.interval(ev) || m.Until != nil && ev.Place().Compare(*m.Until) > 0 || !m.Cut.IsZero() && ev.IngestedAt.After(m.Cut) {
-		return false
-	}
+// Selector returns the test of whether the measure counts an event: the meaning of From, To, Until, Cut and Where in Go,
+// which the store's SQL agrees with. Of a share these are the events of the numerator; of aggregates over a field, those
+// that have it.
+func (m Measure) Selector() func(*event.Event) bool {
+	tests := make([]func(*event.Event) bool, 0, len(m.Where)+1)
 	for _, c := range m.Where {
-		if !c.Holds(ev) {
+		tests = append(tests, c.test())
+	}
+	if m.Field != "" && m.Aggregate != AggregateCount && m.Aggregate != AggregateShare {
+		field := fieldOf(m.Field)
+		tests = append(tests, func(ev *event.Event) bool { return field(ev).present })
+	}
+	return func(ev *event.Event) bool {
+		if !m.interval(ev) {
 			return false
 		}
+		for _, test := range tests {
+			if !test(ev) {
+				return false
+			}
+		}
+		return (m.Until == nil || ev.Place().Compare(*m.Until) <= 0) && (m.Cut.IsZero() || !ev.IngestedAt.After(m.Cut))
 	}
-	return m.Field == "" || m.Aggregate == AggregateCount || m.Aggregate == AggregateShare || fieldOf(ev, m.Field).present
 }
 
 func (m Measure) interval(ev *event.Event) bool {
@@ -29,23 +40,34 @@ func (m Measure) interval(ev *event.Event) bool {
 	return m.To.IsZero() || ev.Time.Before(m.To) || m.FromOpen && ev.Time.Equal(m.To)
 }
 
-// Holds reports whether ev meets the condition. Equality with the empty value asks whether the field is absent.
-func (c Condition) Holds(ev *event.Event) bool {
-	v := fieldOf(ev, c.Field)
-	if c.Value == "" && (c.Op == OpEqual || c.Op == OpNot) {
-		return v.present == (c.Op == OpNot)
+// test compiles the condition. Equality with the empty value asks whether the field is absent; an absent value meets
+// only ne.
+func (c Condition) test() func(*event.Event) bool {
+	field := fieldOf(c.Field)
+	switch {
+	case c.Value == "" && (c.Op == OpEqual || c.Op == OpNot):
+		return func(ev *event.Event) bool { return field(ev).present == (c.Op == OpNot) }
+	case c.Op == OpHas:
+		return func(ev *event.Event) bool { return slices.Contains(field(ev).list, c.Value) }
+	case c.Field == "client_ip":
+		want, err := netip.ParseAddr(c.Value)
+		want = want.Unmap()
+		return func(ev *event.Event) bool { return (err == nil && ev.ClientIP.Unmap() == want) == (c.Op == OpEqual) }
 	}
-	switch c.Op {
-	case OpHas:
-		return slices.Contains(v.list, c.Value)
-	case OpEqual, OpNot:
-		return v.equal(c.Value) == (c.Op == OpEqual)
-	}
-	bound, err := strconv.ParseFloat(c.Value, 64)
-	if err != nil || !v.present || !v.numeric {
+	number, err := strconv.ParseFloat(c.Value, 64)
+	return func(ev *event.Event) bool {
+		v := field(ev)
+		switch c.Op {
+		case OpEqual, OpNot:
+			equal := !v.numeric && v.text == c.Value || v.numeric && v.present && err == nil && v.number == number
+			return equal == (c.Op == OpEqual)
+		case OpGTE:
+			return err == nil && v.numeric && v.present && v.number >= number
+		case OpLT:
+			return err == nil && v.numeric && v.present && v.number < number
+		}
 		return false
 	}
-	return c.Op == OpGTE && v.number >= bound || c.Op == OpLT && v.number < bound
 }
 
 // fieldValue is a field of an event as conditions see it.
@@ -56,16 +78,6 @@ type fieldValue struct {
 	present bool
 	numeric bool
 }
-
-func (v fieldValue) equal(value string) bool {
-	if !v.numeric {
-		return v.text == value
-	}
-	number, err := strconv.ParseFloat(value, 64)
-	return err == nil && v.present && v.number == number
-}
-
-func textValue(s string) fieldValue { return fieldValue{text: s, present: s != ""} }
 
 func numberValue(v float64, present bool) fieldValue {
 	return fieldValue{number: v, present: present, numeric: true}
@@ -87,45 +99,32 @@ var texts = map[string]func(*event.Event) string{
 	"as_org": func(e *event.Event) string { return e.ASOrg },
 }
 
-func fieldOf(e *event.Event, name string) fieldValue {
-	if text, ok := texts[name]; ok {
-		return textValue(text(e))
-	}
-	switch name {
-	case "client_ip":
-		return addressValue(e.ClientIP)
-	case "object_ids":
-		return fieldValue{list: e.ObjectIDs, present: len(e.ObjectIDs) > 0}
-	case "signatures":
-		return fieldValue{list: e.Signatures, present: len(e.Signatures) > 0}
-	case "is_bot":
+// others are the fields that are not plain text.
+var others = map[string]func(*event.Event) fieldValue{
+	"client_ip":  func(e *event.Event) fieldValue { return fieldValue{present: e.ClientIP.IsValid()} },
+	"object_ids": func(e *event.Event) fieldValue { return fieldValue{list: e.ObjectIDs, present: len(e.ObjectIDs) > 0} },
+	"signatures": func(e *event.Event) fieldValue { return fieldValue{list: e.Signatures, present: len(e.Signatures) > 0} },
+	"is_bot": func(e *event.Event) fieldValue {
 		return fieldValue{text: strconv.FormatBool(e.IsBot), present: true}
-	case "status":
-		return numberValue(float64(e.Status), e.Status != 0)
-	case "bytes_in":
-		return numberValue(float64(e.BytesIn), e.BytesIn >= 0)
-	case "bytes_out":
-		return numberValue(float64(e.BytesOut), e.BytesOut >= 0)
-	case "duration_ms":
-		return numberValue(e.DurationMS, e.DurationMS >= 0)
-	case "upstream_ms":
-		return numberValue(e.UpstreamMS, e.UpstreamMS >= 0)
-	case "lat":
-		return numberValue(e.Lat, e.Lat != 0 || e.Lon != 0)
-	case "lon":
-		return numberValue(e.Lon, e.Lat != 0 || e.Lon != 0)
-	case "asn":
-		return numberValue(float64(e.ASN), e.ASN != 0)
-	case "attack_score":
-		return numberValue(e.AttackScore, true)
-	}
-	return fieldValue{}
+	},
+	"status":       func(e *event.Event) fieldValue { return numberValue(float64(e.Status), e.Status != 0) },
+	"bytes_in":     func(e *event.Event) fieldValue { return numberValue(float64(e.BytesIn), e.BytesIn >= 0) },
+	"bytes_out":    func(e *event.Event) fieldValue { return numberValue(float64(e.BytesOut), e.BytesOut >= 0) },
+	"duration_ms":  func(e *event.Event) fieldValue { return numberValue(e.DurationMS, e.DurationMS >= 0) },
+	"upstream_ms":  func(e *event.Event) fieldValue { return numberValue(e.UpstreamMS, e.UpstreamMS >= 0) },
+	"lat":          func(e *event.Event) fieldValue { return numberValue(e.Lat, e.Lat != 0 || e.Lon != 0) },
+	"lon":          func(e *event.Event) fieldValue { return numberValue(e.Lon, e.Lat != 0 || e.Lon != 0) },
+	"asn":          func(e *event.Event) fieldValue { return numberValue(float64(e.ASN), e.ASN != 0) },
+	"attack_score": func(e *event.Event) fieldValue { return numberValue(e.AttackScore, true) },
 }
 
-// addressValue compares addresses by value, whatever way they are written.
-func addressValue(a netip.Addr) fieldValue {
-	if !a.IsValid() {
-		return fieldValue{}
+// fieldOf returns how to read a field; an unknown one is absent.
+func fieldOf(name string) func(*event.Event) fieldValue {
+	if text, ok := texts[name]; ok {
+		return func(e *event.Event) fieldValue { s := text(e); return fieldValue{text: s, present: s != ""} }
 	}
-	return fieldValue{text: a.Unmap().String(), present: true}
+	if read, ok := others[name]; ok {
+		return read
+	}
+	return func(*event.Event) fieldValue { return fieldValue{} }
 }

@@ -369,6 +369,7 @@ func TestMeasureAgreesWithGo(t *testing.T) {
 		m := drawMeasure(rt, events)
 		m.Cut = at.Add(-time.Duration(rapid.IntRange(0, 5).Draw(rt, "cut")) * time.Second)
 		want, counted := evaluate(m, events)
+		checkSelector(rt, m, events, counted)
 		got, err := s.Measure(t.Context(), m)
 		if err != nil {
 			rt.Fatalf("%+v: %v", m, err)
@@ -379,6 +380,23 @@ func TestMeasureAgreesWithGo(t *testing.T) {
 		limit := rapid.IntRange(1, 9).Draw(rt, "limit")
 		checkEvidence(rt, s, m, limit, counted)
 	})
+}
+
+// checkSelector compares the measure's own selection in Go with the oracle's.
+func checkSelector(rt *rapid.T, m detect.Measure, events, counted []*event.Event) {
+	selects := m.Selector()
+	n := 0
+	for _, e := range events {
+		if selects(e) {
+			n++
+			if !slices.Contains(counted, e) {
+				rt.Fatalf("%+v: selects %v", m, e.Place())
+			}
+		}
+	}
+	if n != len(counted) {
+		rt.Fatalf("%+v: selects %d events, want %d", m, n, len(counted))
+	}
 }
 
 // checkEvidence compares MeasureEvents with the first and the last of the events that the measure counts.
