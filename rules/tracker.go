@@ -26,6 +26,8 @@ type tracker struct {
 	parts  [partitions]lruList
 	cap    int // groups in a partition
 	key    []byte
+
+	expired int64 // event time of the last expire
 }
 
 // group is one group-by value of one rule: what its condition still has to remember, and its open episode.
@@ -192,8 +194,13 @@ func (t *tracker) newWindow(threshold int) window {
 	return &countWindow{limit: threshold}
 }
 
-// expire forgets the groups whose newest event lies a timespan back; nothing that they remember matters any more.
+// expire forgets the groups whose newest event lies a timespan back; nothing that they remember matters any more. It
+// looks once in half a timespan of event time: until then they cost memory and change nothing.
 func (t *tracker) expire(now int64) {
+	if t.expired != 0 && now-t.expired < max(t.span/2, int64(time.Minute)) {
+		return
+	}
+	t.expired = now
 	for i := range t.parts {
 		t.expirePart(&t.parts[i], now)
 	}
