@@ -19,6 +19,7 @@ type episode struct {
 	f       detect.Finding
 	until   int64 // the condition holds until then at least
 	hold    int64
+	late    int64 // how far behind the newest event it began: so much later it closes
 	emitted int64 // event time of the last emission
 	changed bool
 
@@ -28,10 +29,10 @@ type episode struct {
 }
 
 func (e *episode) closesAt() int64 {
-	if e.until > math.MaxInt64-e.hold {
+	if e.until > math.MaxInt64-e.hold-e.late {
 		return math.MaxInt64
 	}
-	return e.until + e.hold
+	return e.until + e.hold + e.late
 }
 
 func (e *episode) prolong(v verdict) {
@@ -139,6 +140,9 @@ func (t *tracker) fire(w *Windows, g *group, ev *event.Event, v verdict, emit de
 	f.ID = detect.FindingID(r.ID, f.Entity, f.Service, f.Group, firedAt)
 	f.Explanation = t.explain(ev, &f, v)
 	g.episode = &episode{f: f, until: v.until, hold: t.hold, emitted: g.newest}
+	if g.episode.closesAt() <= w.now { // a clock went back: closed at once, every further event would begin another
+		g.episode.late = w.now - g.newest
+	}
 	g.episode.sample(ev)
 	w.opened(g)
 	g.episode.emit(emit)
