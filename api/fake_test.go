@@ -187,6 +187,9 @@ func finding(n, minute int) detect.Finding {
 	return f
 }
 
+// builtin compiles the built-in rules once: they are read only.
+var builtin = sync.OnceValues(rules.Builtin)
+
 // bench is a server with everything behind it in memory.
 type bench struct {
 	*Server
@@ -212,7 +215,7 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 			t.Fatal(err)
 		}
 	}
-	set, err := rules.Builtin()
+	set, err := builtin()
 	if err != nil {
 		t.Fatal(err)
 	}

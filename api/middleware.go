@@ -82,7 +82,9 @@ func (s *Server) trace(next echo.HandlerFunc) echo.HandlerFunc {
 // plainWord accepts ids of up to 64 letters, digits, dots, dashes and underscores.
 func plainWord(s string) bool {
 	for _, r := range s {
-		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.') {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+		default:
 			return false
 		}
 	}

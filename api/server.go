@@ -161,7 +161,9 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler) erro
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()
 	}
-	<-failed // http.ErrServerClosed
+	if stopped := <-failed; err == nil && !errors.Is(stopped, http.ErrServerClosed) {
+		err = stopped
+	}
 	if err != nil {
 		return fmt.Errorf("stop serving %s: %w", l.Addr(), err)
 	}
