@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
 	"github.com/gatewatch/gatewatch/ingest/logfile"
@@ -68,8 +69,8 @@ type logStats struct {
 type logReader struct {
 	stats  logStats
 	start  time.Time // of the first event, for the order of opening
-	slabs  chan []event.Event
-	cur    []event.Event
+	slabs  chan []*event.Event
+	cur    []*event.Event
 	failed error
 }
 
@@ -95,6 +96,9 @@ type logMergeOptions struct {
 	Stdin      io.Reader
 	Read       func(delta int64) // progress in bytes on disk; nil: none
 }
+
+// logReorderLimit is how many events each of several logs may hold back to be in order for the merge.
+const logReorderLimit = 20_000
 
 // openLogs finds out when each log begins. A log in which nothing can be parsed is an error that names it.
 func openLogs(ctx context.Context, group *errgroup.Group, o logMergeOptions) (*logMerge, error) {
@@ -122,9 +126,11 @@ func openLogs(ctx context.Context, group *errgroup.Group, o logMergeOptions) (*l
 	return m, errors.Join(faults...)
 }
 
-// firstTime is the time of a log's first event; zero when the log is empty.
+// firstTime is when a log begins: the earliest time of its first events, of which some may have a wrong clock; zero when
+// the log is empty.
 func firstTime(path string, o logMergeOptions) (time.Time, error) {
 	const enough = 20_000 // lines of junk before the first event
+	const sure = 64       // events
 	file, err := logfile.Open(path, nil)
 	if err != nil {
 		return time.Time{}, err
@@ -135,25 +141,31 @@ func firstTime(path string, o logMergeOptions) (time.Time, error) {
 		return time.Time{}, err
 	}
 	var ev event.Event
+	var first time.Time
 	var last error
-	for n := 0; ; n++ {
+	for n, parsed := 0, 0; parsed < sure; n++ {
 		line, err := file.Next()
 		switch {
-		case err != nil && n == 0 && errors.Is(err, io.EOF):
-			return time.Time{}, nil
+		case err != nil && (parsed > 0 || n == 0 && errors.Is(err, io.EOF)):
+			return first, nil // what is wrong with the file is told when it is read in earnest
 		case err != nil && !errors.Is(err, io.EOF):
 			return time.Time{}, fmt.Errorf("%s: %w", path, err)
-		case err != nil || n == enough:
+		case parsed == 0 && (err != nil || n == enough):
 			return time.Time{}, fmt.Errorf("%s: none of its first %d lines is a request that can be read (%w); "+
 				"see `gatewatch parse --explain %s`, or name the format with --format", path, n, orErr(last), path)
 		}
 		ev.Reset()
-		if err := p.parse(line, &ev); err == nil {
-			return ev.Time, nil
-		} else if !errors.Is(err, parsers.ErrNoRequest) {
+		switch err := p.parse(line, &ev); {
+		case err == nil:
+			parsed++
+			if first.IsZero() || ev.Time.Before(first) {
+				first = ev.Time
+			}
+		case !errors.Is(err, parsers.ErrNoRequest):
 			last = err
 		}
 	}
+	return first, nil
 }
 
 func orErr(err error) error {
@@ -177,7 +189,7 @@ func (m *logMerge) next() (*event.Event, error) {
 			m.activate()
 			continue
 		}
-		ev := &best.cur[0]
+		ev := best.cur[0]
 		best.cur = best.cur[1:]
 		return ev, nil
 	}
@@ -199,7 +211,7 @@ func (m *logMerge) earliest() (best *logReader, err error) {
 			}
 			r.cur = slab
 		}
-		if best == nil || event.Compare(&r.cur[0], &best.cur[0]) < 0 {
+		if best == nil || event.Compare(r.cur[0], best.cur[0]) < 0 {
 			best = r
 		}
 		i++
@@ -210,7 +222,7 @@ func (m *logMerge) earliest() (best *logReader, err error) {
 func (m *logMerge) activate() {
 	r := m.waiting[0]
 	m.waiting = m.waiting[1:]
-	r.slabs = make(chan []event.Event, 2)
+	r.slabs = make(chan []*event.Event, 2)
 	m.active = append(m.active, r)
 	m.group.Go(func() error {
 		defer close(r.slabs)
@@ -229,16 +241,16 @@ func (r *logReader) run(ctx context.Context, o logMergeOptions) error {
 	if err != nil {
 		return err
 	}
+	out := &slabs{to: r.slabs}
+	if len(o.Paths) > 1 { // a clock that jumps must not put one log before or behind the others
+		out.reorder = detect.NewReorder(reorderDelay, logReorderLimit)
+	}
 	var told int64
 	for more := true; more; {
 		slab := make([]event.Event, 0, slabEvents)
 		slab, more = r.fill(file, p, o, slab)
-		if len(slab) > 0 {
-			select {
-			case r.slabs <- slab:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		if err := out.send(ctx, slab, !more); err != nil {
+			return err
 		}
 		if read := file.BytesRead(); o.Read != nil && read != told {
 			o.Read(read - told)
@@ -248,6 +260,37 @@ func (r *logReader) run(ctx context.Context, o logMergeOptions) error {
 	rec := p.recognition()
 	r.stats.Format, r.stats.Confidence = rec.Format, rec.Confidence
 	return nil
+}
+
+// slabs hands events out, in order when there is a reorder.
+type slabs struct {
+	to      chan<- []*event.Event
+	reorder *detect.Reorder
+	ready   []*event.Event
+}
+
+func (s *slabs) send(ctx context.Context, slab []event.Event, last bool) error {
+	take := func(ev *event.Event) { s.ready = append(s.ready, ev) }
+	for i := range slab {
+		if s.reorder == nil {
+			take(&slab[i])
+		} else {
+			s.reorder.Push(&slab[i], take)
+		}
+	}
+	if last && s.reorder != nil {
+		s.reorder.Flush(take)
+	}
+	if len(s.ready) == 0 {
+		return nil
+	}
+	select {
+	case s.to <- s.ready:
+		s.ready = make([]*event.Event, 0, slabEvents)
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // fill parses lines until the slab is full or the file ends. A file that breaks off (a truncated archive) gives what

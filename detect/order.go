@@ -42,11 +42,18 @@ func (q *queue) pop() *event.Event {
 
 // Reorder puts a log that steps back into judging order: an event waits until one has been seen that is Delay of event
 // time newer. What it releases, and in which order, depends only on the sequence of pushes.
+//
+// A step forward of more than the delay is not believed at once, since a wrong clock would make everything after it
+// late: it becomes the log's time once a tenth of the limit has come from beyond it in a row. What lies beyond waits in
+// its place meanwhile.
 type Reorder struct {
 	delay  time.Duration
 	limit  int
 	q      queue
 	newest time.Time
+	beyond int       // events in a row from beyond a step forward
+	step   time.Time // where that step led to
+	reach  time.Time // how far time went on from there
 	capped uint64
 }
 
@@ -59,16 +66,39 @@ func NewReorder(delay time.Duration, limit int) *Reorder {
 // Push takes an event and releases those that have waited long enough, in order.
 func (r *Reorder) Push(ev *event.Event, release func(*event.Event)) {
 	r.q.push(ev)
-	if ev.Time.After(r.newest) {
-		r.newest = ev.Time
-	}
+	r.note(ev.Time)
 	ready := r.newest.Add(-r.delay)
-	for r.q.len() > 0 && !r.q.front().Time.After(ready) {
+	for r.q.len() > 0 && !r.newest.IsZero() && !r.q.front().Time.After(ready) {
 		release(r.q.pop())
 	}
 	for r.q.len() > r.limit {
 		r.capped++
 		release(r.q.pop())
+	}
+}
+
+// note moves the log's time on.
+func (r *Reorder) note(t time.Time) {
+	switch {
+	case !r.newest.IsZero() && !t.After(r.newest.Add(r.delay)):
+		if t.Before(r.newest.Add(-r.delay)) {
+			return // a step back: says nothing about the time that the log had
+		}
+		r.beyond = 0
+		if t.After(r.newest) {
+			r.newest = t
+		}
+		return
+	case r.beyond == 0 || t.Before(r.step.Add(-r.delay)):
+		r.beyond, r.step, r.reach = 1, t, t
+	default:
+		r.beyond++
+		if t.After(r.reach) && !t.After(r.reach.Add(r.delay)) {
+			r.reach = t
+		}
+	}
+	if r.beyond >= r.limit/10 {
+		r.beyond, r.newest = 0, r.reach
 	}
 }
 

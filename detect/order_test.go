@@ -36,6 +36,10 @@ func TestReorder(t *testing.T) {
 		{"step back within the delay", 10, []float64{0, 8, 3, 12}, []float64{0}, []float64{3, 8, 12}, 0},
 		{"step back beyond the delay is released at once", 10, []float64{0, 30, 5}, []float64{0, 5}, []float64{30}, 0},
 		{"full", 2, []float64{0, 1, 2, 3}, []float64{0, 1}, []float64{2, 3}, 2},
+		{"one event of a wrong clock waits in its place", 30, []float64{0, 1, 2, 9000, 3, 12, 13, 14}, []float64{0, 1, 2, 3}, []float64{12, 13, 14, 9000}, 0},
+		{"the first event of a wrong clock", 30, []float64{9000, 0, 1, 2, 11, 12, 13}, []float64{0, 1, 2}, []float64{11, 12, 13, 9000}, 0},
+		{"a silence is believed after three events", 30, []float64{0, 1, 2, 900, 901, 902, 912, 915}, []float64{0, 1, 2, 900, 901, 902}, []float64{912, 915}, 0},
+		{"a wrong clock in the past holds nothing up", 30, []float64{100, 101, 102, 0, 1, 2, 3, 112}, []float64{0, 1, 2, 3, 100, 101, 102}, []float64{112}, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := NewReorder(10*time.Second, tc.limit)
@@ -61,7 +65,7 @@ func TestReorder(t *testing.T) {
 
 func TestReorderSortsWhatStepsBackLessThanTheDelay(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	r := NewReorder(time.Minute, 1<<20)
+	r := NewReorder(time.Minute, 5000)
 	var got []*event.Event
 	release := func(ev *event.Event) { got = append(got, ev) }
 	const n = 20000
