@@ -122,7 +122,8 @@ func (p *pool) put(s *session) {
 		p.mu.Lock()
 		p.idle = append(p.idle, s)
 		if len(p.idle) > maxIdle {
-			closing, p.idle = p.idle[0], slices.Delete(p.idle, 0, 1)
+			closing = p.idle[0] // in a statement of its own: Delete moves the others up in place
+			p.idle = slices.Delete(p.idle, 0, 1)
 		}
 		p.mu.Unlock()
 	}
