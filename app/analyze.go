@@ -53,6 +53,10 @@ type Report struct {
 	Warnings  []string
 }
 
+// AnalyzeMemory is what the process itself may take before it collects garbage more often, in bytes; see
+// debug.SetMemoryLimit. The command sets it; whoever calls Analyze within a larger program decides for that one.
+const AnalyzeMemory = 420 << 20
+
 // analyzeEngineMemory caps the private engine, in bytes: with the process's own memory it stays under 1 GiB.
 const analyzeEngineMemory = 450 << 20
 
@@ -88,7 +92,7 @@ func Analyze(ctx context.Context, o AnalyzeOptions) (_ *Report, err error) {
 	return analyzeInto(ctx, st, o)
 }
 
-// analyzeInto is Analyze over an empty, migrated store.
+// analyzeInto is Analyze over an empty, migrated store of its own.
 func analyzeInto(ctx context.Context, st *store.Store, o AnalyzeOptions) (_ *Report, err error) {
 	set, err := rules.Builtin()
 	if err != nil {
@@ -112,6 +116,9 @@ func analyzeInto(ctx context.Context, st *store.Store, o AnalyzeOptions) (_ *Rep
 	w := &walk{
 		store: st, recalled: recent, learned: baseline.NewDetectors(baseline.Config{}), routes: routes, log: o.Logger, blockSize: o.BlockSize,
 		incidents: incident.NewManager(incident.NewMemory(recent), incident.Options{Logger: o.Logger}),
+	}
+	if err := st.SetMerges(ctx, false); err != nil {
+		return nil, err
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	logs, err := openLogs(gctx, group, logMergeOptions{

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -60,6 +61,7 @@ func benchLog(b *testing.B, lines int) string {
 func BenchmarkAnalyze(b *testing.B) {
 	requireEngine(b)
 	path := benchLog(b, 1_000_000)
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(AnalyzeMemory)) // as the command does
 	var lines uint64
 	var peak int64
 	own0, children0 := cpuSeconds(b)

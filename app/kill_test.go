@@ -152,7 +152,7 @@ func TestKillLoopLosesAndDoublesNothing(t *testing.T) {
 		t.Errorf("%s events at %s positions in the store, want %d\nagent:\n%s\nserver:\n%s", got, positions, lines, tailOf(agent.log), tailOf(server.log))
 	}
 	if rollup := query(reader, "SELECT sum(requests) FROM endpoint_minutes"); rollup != got {
-		t.Logf("the per-minute rollup counts %s", rollup)
+		t.Errorf("the per-minute rollup counts %s of %s events", rollup, got)
 	}
 }
 

@@ -22,6 +22,9 @@ const (
 	reorderDelay = 30 * time.Minute
 	// reorderLimit bounds the events that wait, so that a dense log needs no more memory than a sparse one.
 	reorderLimit = 100_000
+	// unmergedBlocks is how many blocks are stored before their parts are merged: a log of a few million lines is done by
+	// then, and has saved the work.
+	unmergedBlocks = 200
 	// walkBlock is the number of events stored at once.
 	walkBlock = 50_000
 )
@@ -162,7 +165,11 @@ func (w *walk) storeAndJudge(ctx context.Context, block []*event.Event) error {
 	for _, ev := range block {
 		ev.IngestedAt = w.stamp
 	}
-	w.blocks++
+	if w.blocks++; w.blocks == unmergedBlocks {
+		if err := w.store.SetMerges(ctx, true); err != nil {
+			return err
+		}
+	}
 	if err := w.store.InsertEvents(ctx, "walk-"+strconv.FormatUint(w.blocks, 10), block); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -50,6 +51,9 @@ func (c *analyzeCmd) Run(ctx context.Context, std streams, log *slog.Logger) err
 	spec, opts, err := c.spec()
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(app.AnalyzeMemory)
 	}
 	bar := newProgress(std.Err, c.Files)
 	report, err := app.Analyze(ctx, app.AnalyzeOptions{
