@@ -29,30 +29,6 @@ func boundAt(z, mu, alpha float64) float64 {
 	return math.Max(s*s-0.375, 0)
 }
 
-// tailThreshold returns the deviation that blocks like those seen exceed with probability p: peaks over the 90th
-// percentile with an exponential tail (Siffer et al., "Anomaly detection in streams with extreme value theory", KDD
-// 2017, with the shape parameter held at 0, which few blocks could not estimate). It is never below what was seen,
-// apart from the worst 3 of 1,000 blocks. zs is sorted in place. Without blocks it returns floor, which is its least.
-func tailThreshold(zs []float64, p, floor float64) float64 {
-	if len(zs) == 0 {
-		return floor
-	}
-	slices.Sort(zs)
-	n := len(zs)
-	over := max(n/10, 1)
-	base := zs[n-over-min(1, n-over)]
-	sum := 0.0
-	for _, z := range zs[n-over:] {
-		sum += z - base
-	}
-	threshold := base
-	if rate := float64(over) / float64(n); rate > p {
-		threshold += sum / float64(over) * math.Log(rate/p)
-	}
-	seen := zs[n-1-int(0.003*float64(n))]
-	return max(threshold, seen*1.05, floor)
-}
-
 // median returns the median of xs, which it sorts in place; 0 of nothing.
 func median(xs []float64) float64 { return quantile(xs, 0.5) }
 

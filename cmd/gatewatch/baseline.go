@@ -15,6 +15,7 @@ import (
 type baselineCmd struct {
 	Recompute baselineRecomputeCmd `cmd:"" help:"Learn baselines anew on a running server."`
 	Show      baselineShowCmd      `cmd:"" help:"List the versions of the baselines of a running server."`
+	Score     baselineScoreCmd     `cmd:"" help:"Score a series of timestamp,value: the same rows with an anomaly_score."`
 }
 
 // baselineFlags say which server, under which key.

@@ -1,0 +1,106 @@
+package baseline
+
+import (
+	"math"
+	"slices"
+)
+
+// tail is how large a deviation gets by habit: what was seen, and beyond that an exponential tail over a high quantile.
+//
+// It is the peaks-over-threshold method of Siffer et al., "Anomaly detection in streams with extreme value theory" (KDD
+// 2017), with the shape parameter held at 0, which few peaks could not estimate. The endpoint detectors take thresholds
+// from it, the scorer takes surprises: both judge by the same tail.
+type tail struct {
+	seen   []float64 // sorted
+	base   float64   // the high quantile
+	excess float64   // mean excess over it
+	rate   float64   // share of what was seen that lies above it
+}
+
+// leastOver is the fewest peaks that a mean excess is taken from, where there are enough deviations at all.
+const leastOver = 5
+
+// fit sets the tail from what was seen, over the quantile that the given share exceeds. It keeps seen and sorts it.
+func (t *tail) fit(seen []float64, share float64) {
+	slices.Sort(seen)
+	n := len(seen)
+	over := max(int(share*float64(n)), min(leastOver, (n+3)/4))
+	t.seen, t.rate = seen, float64(over)/float64(n)
+	t.base = seen[max(n-over-1, 0)]
+	sum := 0.0
+	for _, z := range seen[n-over:] {
+		sum += z - t.base
+	}
+	t.excess = sum / float64(over)
+}
+
+// threshold returns the deviation that is exceeded with probability p, for p below the tail's share.
+func (t *tail) threshold(p float64) float64 {
+	if t.rate <= p {
+		return t.base
+	}
+	return t.base + t.excess*math.Log(t.rate/p)
+}
+
+// surprise returns -ln of the probability of a deviation of z or more: by rank where such were seen, beyond the largest
+// one along the exponential tail. least bounds the tail's mean excess from below, so that a constant is not infinitely
+// certain.
+func (t *tail) surprise(z, least float64) float64 {
+	if z <= t.base {
+		return 0
+	}
+	n := len(t.seen)
+	at, _ := slices.BinarySearch(t.seen, z)
+	excess := max(t.excess, least)
+	rank := -math.Log(float64(n-at+1) / float64(n+1))
+	if at == n {
+		return rank + (z-t.seen[n-1])/excess
+	}
+	return min(rank, (z-t.base)/excess-math.Log(t.rate))
+}
+
+// tailThreshold returns the deviation that blocks like those seen exceed with probability p. It is never below what was
+// seen, apart from the worst 3 of 1,000 blocks. zs is sorted in place. Without blocks it returns floor, which is its least.
+func tailThreshold(zs []float64, p, floor float64) float64 {
+	if len(zs) == 0 {
+		return floor
+	}
+	var t tail
+	t.fit(zs, 0.1)
+	n := len(zs)
+	seen := zs[n-1-int(0.003*float64(n))]
+	return max(t.threshold(p), seen*1.05, floor)
+}
+
+// slidingTail is a tail over the newest deviations of a stream.
+type slidingTail struct {
+	tail
+	ring   []float64
+	next   int
+	stale  int // deviations since the last fit
+	sorted []float64
+}
+
+const (
+	tailMemory = 3000 // deviations that a sliding tail is made of
+	tailShare  = 0.02 // of them, how many make the exponential part
+	tailWarmUp = 30   // fewer say nothing
+)
+
+// add notes a deviation. The tail is fitted anew when an eighth of it is new.
+func (s *slidingTail) add(z float64) {
+	if len(s.ring) < tailMemory {
+		s.ring = append(s.ring, z)
+	} else {
+		s.ring[s.next] = z
+		s.next = (s.next + 1) % tailMemory
+	}
+	if s.stale++; s.stale*8 >= len(s.ring) {
+		s.stale = 0
+		s.sorted = append(s.sorted[:0], s.ring...)
+		s.fit(s.sorted, tailShare)
+	}
+}
+
+// warm reports whether enough was seen.
+func (s *slidingTail) warm() bool { return len(s.ring) >= tailWarmUp }
