@@ -173,8 +173,8 @@ func TestRealLogs(t *testing.T) {
 					continue
 				}
 				suspects++
-				if k := fmt.Sprint(ev.Signatures); testing.Verbose() && len(dumped) < 5000 && !dumped[k+ev.UserAgent+ev.Referer] {
-					dumped[k+ev.UserAgent+ev.Referer] = true
+				if k := fmt.Sprint(ev.Signatures); testing.Verbose() && len(dumped) < 5000 && !dumped[k+ev.UserAgent+ev.Referer+ev.Path+ev.Query] {
+					dumped[k+ev.UserAgent+ev.Referer+ev.Path+ev.Query] = true
 					t.Logf("suspect: %s %v ua=%q ref=%q", request(ev), ev.Signatures, ev.UserAgent, ev.Referer)
 				}
 			}
@@ -299,8 +299,18 @@ func TestAttackRequests(t *testing.T) {
 	})
 	for _, m := range []map[string]*tally{byClass, bySource} {
 		for _, k := range sortedKeys(m) {
-			t.Logf("%-28s %5d of %5d  %.3f", k, m[k].hit, m[k].n, float64(m[k].hit)/float64(m[k].n))
+			share := float64(m[k].hit) / float64(m[k].n)
+			t.Logf("%-28s %5d of %5d  %.3f", k, m[k].hit, m[k].n, share)
+			if byClass[k] != nil && m[k].n >= 30 && share < 0.9 {
+				t.Errorf("recall of class %s is %.3f, want 0.90", k, share)
+			}
 		}
+	}
+	if recall := float64(attacks.hit) / float64(attacks.n); recall < 0.95 {
+		t.Errorf("recall is %.4f, want 0.95", recall)
+	}
+	if fp := float64(benign.hit) / float64(benign.n); fp > 0.005 {
+		t.Errorf("false positives are %.4f, want at most 0.005", fp)
 	}
 	t.Logf("recall %.4f of %d attacks, false positives %.4f of %d benign", float64(attacks.hit)/float64(attacks.n), attacks.n,
 		float64(benign.hit)/float64(benign.n), benign.n)
