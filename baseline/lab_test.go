@@ -104,7 +104,7 @@ func (m memory) in(s Snapshot) []*event.Event {
 }
 
 func (m memory) Endpoints(_ context.Context, s Snapshot, fn func(EndpointHours) error) error {
-	type counts struct{ n, client, server, bucket uint32 }
+	type counts struct{ n, client, server uint32 }
 	hours := map[EndpointKey]map[uint32]*[12]counts{}
 	for _, e := range m.in(s) {
 		for _, k := range []EndpointKey{endpointOf(e), {Service: e.Service}} {

@@ -88,8 +88,10 @@ func (l *lane) observe(ev *event.Event, actor uint64, emit detect.Emit) {
 		return
 	}
 	key := endpointOf(ev)
-	l.count(key, ev, actor)
 	l.count(key.service(), ev, actor)
+	if !key.Whole() { // what is not HTTP has no endpoint
+		l.count(key, ev, actor)
+	}
 }
 
 func (l *lane) count(key EndpointKey, ev *event.Event, actor uint64) {
