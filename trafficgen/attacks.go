@@ -32,9 +32,11 @@ var Kinds = []Kind{
 
 // Attack is one attack at one time.
 type Attack struct {
-	Kind Kind
-	At   time.Duration // after Start
-	For  time.Duration // 0: the kind's usual length, minutes
+	Kind    Kind
+	At      time.Duration // after Start
+	For     time.Duration // 0: the kind's usual length, minutes
+	Every   time.Duration // mean time between two requests of a client; 0: the kind's usual
+	Clients int           // 0: as many as the kind usually has; error_burst and attacks by an account have none to choose
 }
 
 // DefaultAttacks are all kinds, one after the other, in the last third of the traffic.
@@ -82,8 +84,8 @@ func (g *Generator) Truths() []Truth {
 			p := g.culprit(i)
 			t.User, t.Clients = p.user, []netip.Addr{p.addr}
 		default:
-			for n := range crowd(a.Kind) {
-				t.Clients = append(t.Clients, attacker(i, n))
+			for n := range a.crowd() {
+				t.Clients = append(t.Clients, g.attacker(i, n))
 			}
 		}
 		out[i] = t
@@ -92,17 +94,26 @@ func (g *Generator) Truths() []Truth {
 }
 
 // crowd is how many clients take part.
-func crowd(k Kind) int {
-	switch k {
-	case CredentialStuffing:
+func (a Attack) crowd() int {
+	switch {
+	case a.Clients > 0 && a.Kind != Enumeration && a.Kind != UserSpike:
+		return a.Clients
+	case a.Kind == CredentialStuffing:
 		return 40
-	case TrafficSpike:
+	case a.Kind == TrafficSpike:
 		return 120
 	}
 	return 1
 }
 
+// perRun is how far apart the attackers of two runs are.
+const perRun = 20
+
 // attacker is the n-th client of attack i: the documentation ranges, apart from all others.
+func (g *Generator) attacker(i, n int) netip.Addr {
+	return attacker((i+int(g.cfg.Run%10)*perRun)%200, n) //nolint:gosec // below 10
+}
+
 func attacker(i, n int) netip.Addr {
 	if n == 0 && i < 200 {
 		return netip.AddrFrom4([4]byte{203, 0, 113, byte(10 + i)})
@@ -112,7 +123,7 @@ func attacker(i, n int) netip.Addr {
 
 // culprit is the account that attack i is made with.
 func (g *Generator) culprit(i int) *person {
-	n := (i*17 + 5) % g.cfg.Users
+	n := ((i+int(g.cfg.Run%1000)*perRun)*17 + 5) % g.cfg.Users //nolint:gosec // below 1000
 	return g.person(n, fmt.Sprintf("user%04d", n))
 }
 
@@ -121,7 +132,7 @@ func (g *Generator) addAttacks() {
 		if a.Kind == ErrorBurst {
 			continue
 		}
-		for n := range crowd(a.Kind) {
+		for n := range a.crowd() {
 			start := g.cfg.Start.Add(a.At)
 			played := false
 			g.add(streamAttack+uint64(i)*1000+uint64(n), func(rng *rand.Rand, _ time.Time) []Record {
@@ -141,8 +152,11 @@ func (g *Generator) addAttacks() {
 
 // script is what the n-th client of attack i does.
 func (g *Generator) script(i, n int, a Attack, rng *rand.Rand, start time.Time) []Record {
-	bad := &person{addr: attacker(i, n), agent: browsers[(i+n)%len(browsers)]}
+	bad := &person{addr: g.attacker(i, n), agent: browsers[(i+n)%len(browsers)]}
 	every := func(mean time.Duration, make func(k int, t time.Time) Record) []Record {
+		if a.Every > 0 {
+			mean = a.Every
+		}
 		var out []Record
 		t := start.Add(wait(rng, mean))
 		for k := 0; t.Before(start.Add(a.length())); k++ {
@@ -162,6 +176,7 @@ func (g *Generator) script(i, n int, a Attack, rng *rand.Rand, start time.Time) 
 			if rng.IntN(80) == 0 {
 				status = 200
 			}
+			bad.user = fmt.Sprintf("user%04d", rng.IntN(10*g.cfg.Users)) // a stolen name; most are nobody's here
 			return answer(rng, bad.request(t, "POST", "/api/v1/login", ""), status, 90, 60)
 		})
 	case PathScan:
@@ -222,11 +237,11 @@ var injections = []string{
 	"bread'%20AND%201=CONVERT(int,@@version)--", "-1'%20UNION%20ALL%20SELECT%20NULL,NULL,NULL%23", "bread'||(SELECT%20password%20FROM%20users%20LIMIT%201)||'",
 }
 
-// outage makes the catalogue fail while an error_burst lasts: six of ten requests.
+// outage makes the catalogue fail while an error_burst lasts: six of ten requests, those of a traffic_spike too.
 func (g *Generator) outage(r *Record) {
 	for _, a := range g.attacks {
 		from := g.cfg.Start.Add(a.At)
-		if a.Kind != ErrorBurst || r.Label != "" || r.Time.Before(from) || r.Time.After(from.Add(a.length())) || !strings.HasPrefix(r.Path, "/api/v1/products") {
+		if a.Kind != ErrorBurst || r.Label != "" && r.Label != TrafficSpike || r.Time.Before(from) || r.Time.After(from.Add(a.length())) || !strings.HasPrefix(r.Path, "/api/v1/products") {
 			continue
 		}
 		if mix(g.cfg.Seed+g.count)%10 < 6 {

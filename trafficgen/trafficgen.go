@@ -15,7 +15,9 @@ import (
 
 // Config says what traffic to make. The zero value is a day of 200 users with every attack.
 type Config struct {
-	Seed     uint64
+	Seed uint64
+	// Run tells apart runs of one shop: the same people with the same habits, but other days and other attackers.
+	Run      uint64
 	Start    time.Time     // of the first record; default 2026-03-02 00:00 UTC, a Monday
 	Duration time.Duration // default 24 h; records after Start+Duration are not made
 	Rate     float64       // mean requests per second without attacks; default 5
@@ -95,7 +97,7 @@ func (g *Generator) Next() (Record, bool) {
 			heap.Fix(&g.queue, 0)
 		}
 		g.count++
-		r.RequestID = requestID(g.cfg.Seed, g.count)
+		r.RequestID = requestID(mix(g.cfg.Run)+g.cfg.Seed, g.count)
 		g.outage(&r)
 		return r, true
 	}
@@ -114,7 +116,7 @@ func (a *actor) refill(after time.Time) { a.pending = a.write(a.rng, after) }
 
 // add puts an actor into the traffic. Each has its own random numbers, so that one more attack changes nothing else.
 func (g *Generator) add(stream uint64, write func(rng *rand.Rand, after time.Time) []Record) {
-	a := &actor{order: len(g.queue), rng: rand.New(rand.NewPCG(g.cfg.Seed, stream)), write: write}
+	a := &actor{order: len(g.queue), rng: rand.New(rand.NewPCG(g.cfg.Seed, stream+g.cfg.Run<<32)), write: write}
 	if a.refill(g.cfg.Start); len(a.pending) > 0 {
 		g.queue = append(g.queue, a)
 	}

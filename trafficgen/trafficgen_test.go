@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,56 @@ func TestSameConfigurationSameBytes(t *testing.T) {
 	}
 	if bytes.Equal(a.Bytes(), c.Bytes()) {
 		t.Error("two seeds give one log")
+	}
+}
+
+func TestRunsAreOfOneShop(t *testing.T) {
+	type habits struct {
+		client netip.Addr
+		agent  string
+	}
+	var people [2]map[string]habits
+	var ids [2]map[string]bool
+	var attackers [2]string
+	for run := range people {
+		people[run], ids[run] = map[string]habits{}, map[string]bool{}
+		g := New(Config{Run: uint64(run), Duration: 12 * time.Hour, Attacks: []Attack{{Kind: BruteForce}}})
+		for r, ok := g.Next(); ok; r, ok = g.Next() {
+			ids[run][r.RequestID] = true
+			switch {
+			case r.Label == BruteForce:
+				attackers[run] = r.Client.String()
+			case r.User != "":
+				people[run][r.User] = habits{r.Client, r.UserAgent}
+			}
+		}
+	}
+	for user, h := range people[0] {
+		if other, ok := people[1][user]; ok && other != h {
+			t.Errorf("%s is %+v in one run and %+v in another", user, h, other)
+		}
+	}
+	for id := range ids[0] {
+		if ids[1][id] {
+			t.Fatalf("request %s is in both runs", id)
+		}
+	}
+	if attackers[0] == attackers[1] {
+		t.Errorf("both runs are attacked by %s", attackers[0])
+	}
+}
+
+func TestAttackOfOnesOwnMeasure(t *testing.T) {
+	g := New(Config{Duration: time.Hour, Attacks: []Attack{{Kind: CredentialStuffing, For: 10 * time.Minute, Every: 2 * time.Second, Clients: 2}}})
+	clients, users, n := map[netip.Addr]bool{}, map[string]bool{}, 0
+	for r, ok := g.Next(); ok; r, ok = g.Next() {
+		if r.Label == CredentialStuffing {
+			clients[r.Client], users[r.User] = true, true
+			n++
+		}
+	}
+	if len(clients) != 2 || n < 450 || n > 750 || len(users) < n/2 {
+		t.Errorf("%d clients tried %d accounts with %d requests, want 2 clients, about 600 requests", len(clients), len(users), n)
 	}
 }
 
