@@ -25,6 +25,9 @@ import (
 // corpus returns the path of a file of the evaluation corpus, or skips the test.
 func corpus(t testing.TB, name string) string {
 	t.Helper()
+	if raceEnabled {
+		t.Skip("the evaluation is skipped under the race detector: it runs on one goroutine")
+	}
 	root := os.Getenv("GATEWATCH_CORPUS")
 	if root == "" {
 		root = filepath.Join("..", "..", "shared", "corpus")

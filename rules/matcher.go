@@ -132,11 +132,6 @@ func (m *Matcher) conclude() ([]string, float64) {
 // maxShared bounds the combinations of signatures that are kept for reuse.
 const maxShared = 1 << 14
 
-var (
-	zzCount map[*atom]int
-	zzMiss  [3]int
-)
-
 func (m *Matcher) evalAtom(a *atom) bool {
 	switch {
 	case a.event != nil:

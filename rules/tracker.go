@@ -145,6 +145,7 @@ func (t *tracker) observe(w *Windows, ev *event.Event, emit detect.Emit) {
 	switch {
 	case g.episode != nil && g.episode.restored:
 		g.episode.meet(ev, v, emit)
+		w.nextClose = min(w.nextClose, g.episode.closesAt())
 	case g.episode != nil:
 		g.episode.prolong(v)
 		g.episode.count(ev, emit)
