@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/gatewatch/gatewatch/baseline"
@@ -15,7 +14,7 @@ type baselineScoreCmd struct {
 
 // Run writes the rows with their scores to stdout and a summary to stderr.
 func (c *baselineScoreCmd) Run(std streams) (err error) {
-	var in io.Reader = std.In
+	in := std.In
 	if c.File != "-" {
 		f, oerr := os.Open(c.File)
 		if oerr != nil {
