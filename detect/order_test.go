@@ -165,7 +165,7 @@ func TestFindingIDDependsOnEveryPart(t *testing.T) {
 		}
 		seen[id] = name
 	}
-	if base() != base() {
-		t.Error("the id is not deterministic")
+	if first, second := base(), base(); first != second {
+		t.Errorf("the id is not deterministic: %s, %s", first, second)
 	}
 }
