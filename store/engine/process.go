@@ -68,7 +68,7 @@ func (s *Supervisor) awaitReady(ctx context.Context, c *child) error {
 	select {
 	case <-c.ended:
 		cancel()
-		<-answered // cancelled; the process tells more
+		<-answered //nolint:errcheck // it was cancelled; the process tells more
 		return c.reason()
 	case err := <-answered:
 		return err
