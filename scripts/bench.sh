@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Runs the benchmarks of the figures that Gatewatch promises and writes docs/BENCHMARKS.md.
+# Quote ratios and CPU seconds: wall time depends on what else the machine does.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+out=docs/BENCHMARKS.md
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export CGO_ENABLED=0
+
+go run ./trafficgen/shoplog -lines 1000000 >"$work/shop.log"
+
+bench() { # bench PACKAGE PATTERN [more arguments of go test]
+  local pkg=$1 pattern=$2
+  shift 2
+  echo
+  echo "    go test $pkg -run xxx -bench '$pattern' $*"
+  echo
+  go test "$pkg" -run xxx -bench "$pattern" "$@" 2>&1 | grep -E '^(Benchmark|cpu:|--- FAIL|panic|FAIL)' | sed 's/^/    /'
+}
+
+cpu() { # cpu COMMAND...: CPU seconds of the command and its children, in a file so that its output stays apart
+  ( TIMEFORMAT='%U %S'; { time "$@" >/dev/null 2>"$work/stderr"; } 2>"$work/cpu" )
+  awk '{ print $1 + $2 }' "$work/cpu"
+}
+
+{
+  echo "# Benchmarks"
+  echo
+  echo "Written by \`make bench\` on $(date -u +%F), $(nproc) processors ($(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs)),"
+  echo "$(go version | cut -d' ' -f3), embedded engine. Lines per CPU-second count the CPU time of all processes together."
+  echo
+  echo "## The promises"
+  echo
+  echo "| figure | promised | printed by |"
+  echo "|---|---|---|"
+  echo "| nginx combined into the event | 800,000 lines per CPU-second, 2 allocations a line | BenchmarkParse/combined |"
+  echo "| \`analyze\` of 1,000,000 combined lines | 60,000 lines per CPU-second, 1 GiB resident, all processes | BenchmarkAnalyze |"
+  echo "| a line in a followed log is an incident over REST | 2 s (p99) | BenchmarkLineToIncident |"
+  echo "| a stored event on disk, events table | 40 bytes | BenchmarkInsertEvents |"
+  echo
+  echo "## Parsing"
+  bench ./parsers 'Parse' -benchtime 300ms
+  echo
+  echo "## The whole path over a log"
+  echo
+  echo "1,000,000 combined lines of the generated shop (\`go run ./trafficgen/shoplog -lines 1000000\`)."
+  GATEWATCH_BENCH_LOG="$work/shop.log" bench ./app '^BenchmarkAnalyze$' -benchtime 1x -count 3
+  if command -v goaccess >/dev/null; then
+    g=$(cpu goaccess "$work/shop.log" --log-format=COMBINED --no-progress -o "$work/goaccess.json")
+    p=$(cpu ./bin/gatewatch parse "$work/shop.log")
+    echo
+    echo "The same file in the same run: GoAccess ($(goaccess --version | head -1)), which counts, took $g CPU-seconds;"
+    echo "\`gatewatch parse\`, which prints every event as JSON, took $p."
+  fi
+  echo
+  echo "## From a line to an incident"
+  bench ./app 'LineToIncident' -benchtime 1x
+  echo
+  echo "## The store"
+  bench ./store 'InsertEvents|ReadEvents|Measure$' -benchtime 2x
+  echo
+  echo "## Detection and incidents"
+  bench ./rules 'RealLog' -benchtime 1x
+  bench ./baseline 'Observe|Scorer' -benchtime 300ms
+  bench ./incident 'List|Apply' -benchtime 300ms
+  echo
+  echo "## Enrichment"
+  bench ./ingest/enrich '.' -benchtime 300ms
+  bench ./ingest/route '.' -benchtime 300ms
+} >"$work/report.md"
+mv "$work/report.md" "$out"
+chmod 644 "$out"
+echo "written: $out"
