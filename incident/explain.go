@@ -85,10 +85,11 @@ func (inc *Incident) others(lead *Signal) []Signal {
 
 // explain is the leading finding's sentence and, when others agree, one that says what else was seen.
 func (inc *Incident) explain(lead *Signal) string {
-	text := capital(lead.Explanation)
+	text := lead.Explanation
 	if text == "" {
 		text = inc.withEntity(lead.Title) + ": observed " + number(lead.Observed, lead.Unit) + ", expected " + number(lead.Expected, "") + "."
 	}
+	text = sentence(text, inc.Entity.Value)
 	others := inc.others(lead)
 	if len(others) == 0 {
 		return text
@@ -131,11 +132,14 @@ func plural(n uint64, noun string) string {
 	return strconv.FormatUint(n, 10) + " " + noun
 }
 
-// capital makes the first letter of a sentence a capital one.
-func capital(s string) string {
-	if s == "" {
-		return s
+// sentence begins s with a capital letter, unless it begins with the name, and ends it with a full stop.
+func sentence(s, name string) string {
+	if name == "" || !strings.HasPrefix(s, name) {
+		r, n := utf8.DecodeRuneInString(s)
+		s = string(unicode.ToUpper(r)) + s[n:]
 	}
-	r, n := utf8.DecodeRuneInString(s)
-	return string(unicode.ToUpper(r)) + s[n:]
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
 }
