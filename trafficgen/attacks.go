@@ -106,12 +106,9 @@ func (a Attack) crowd() int {
 	return 1
 }
 
-// perRun is how far apart the attackers of two runs are.
-const perRun = 20
-
 // attacker is the n-th client of attack i: the documentation ranges, apart from all others.
 func (g *Generator) attacker(i, n int) netip.Addr {
-	return attacker((i+int(g.cfg.Run%10)*perRun)%200, n) //nolint:gosec // below 10
+	return attacker(int((uint64(i)+mix(g.cfg.Run))%200), n) //nolint:gosec // i is an index
 }
 
 func attacker(i, n int) netip.Addr {
@@ -123,7 +120,7 @@ func attacker(i, n int) netip.Addr {
 
 // culprit is the account that attack i is made with.
 func (g *Generator) culprit(i int) *person {
-	n := ((i+int(g.cfg.Run%1000)*perRun)*17 + 5) % g.cfg.Users //nolint:gosec // below 1000
+	n := (i*17 + 5 + int(mix(g.cfg.Run)>>33)) % g.cfg.Users //nolint:gosec // 31 bits
 	return g.person(n, fmt.Sprintf("user%04d", n))
 }
 
