@@ -297,11 +297,16 @@ func (b *builder) rest(ctx context.Context) error {
 	b.life.run("admin socket", func(ctx context.Context) error {
 		return rest.RunAdmin(ctx, filepath.Join(b.cfg.DataDir, "admin.sock"))
 	})
-	announce(b.opts.Out, s, created)
+	announce(b.opts.Out, s, b.cfg.DataDir, created)
 	return nil
 }
 
-func (b *builder) sources(ctx context.Context) error {
+func (b *builder) sources(context.Context) error {
+	var sample *demo
+	if b.opts.Demo {
+		sample = b.newDemo()
+		b.cfg.Sources = append(b.cfg.Sources, sample.source())
+	}
 	sources, err := b.tailSources()
 	if err != nil || len(sources) == 0 {
 		return err
@@ -314,6 +319,9 @@ func (b *builder) sources(ctx context.Context) error {
 		return err
 	}
 	b.life.run("sources", b.follower.Run)
+	if sample != nil {
+		b.life.run("sample log", sample.Run)
+	}
 	return nil
 }
 
@@ -358,11 +366,13 @@ func (m *matchers) Match(ev *event.Event) {
 	m.pool.Put(one)
 }
 
-func announce(w io.Writer, s *Server, created bool) {
+func announce(w io.Writer, s *Server, dataDir string, created bool) {
 	_, _ = fmt.Fprintf(w, "Gatewatch is at %s (console and REST)\n", s.URL)
 	if created {
 		_, _ = fmt.Fprintf(w, "Admin key, shown this once: %s\n", s.AdminKey)
+		return
 	}
+	_, _ = fmt.Fprintf(w, "The admin key was shown at the first start; another: gatewatch keys create --role admin --name NAME --data-dir %s\n", dataDir)
 }
 
 // listen opens the configured address, with TLS when there is a certificate.
