@@ -87,6 +87,8 @@ tries every format and takes the one that reads the most. Files with mixed lines
 | ` + "`format: {nginx: '…'}`" + ` | the string of nginx's log_format, with its variables |
 | ` + "`format: {apache: '…'}`" + ` | the string of Apache's LogFormat |
 | ` + "`format: {envoy: '…'}`" + ` | an access log format string of Envoy's |
+| ` + "`format: {haproxy: '…', captures: [host, user-agent]}`" + ` | the string of HAProxy's log-format; the captured headers by name |
+| ` + "`format: {name: haproxy, captures: [host, user-agent]}`" + ` | HAProxy's usual formats, with names for the captured headers |
 | ` + "`format: {regexp: '…'}`" + ` | a regular expression (RE2) with groups named like the fields below |
 | ` + "`format: {json: {client_ip: request.remote, …}}`" + ` | field to dotted path, for JSON with names that are not known |
 

@@ -2,6 +2,8 @@ package parsers
 
 import (
 	"strings"
+
+	"github.com/gatewatch/gatewatch/event"
 )
 
 // Error logs tell of requests that went wrong, often the same ones as the access log beside them. A line that names
@@ -63,9 +65,10 @@ func nginxError() Format {
 			`2025/03/10 13:55:38 [info] 31#31: *9 SSL_do_handshake() failed (SSL: error:0A00006C) while SSL handshaking, client: 198.51.100.4, server: 0.0.0.0:443`,
 			`2025/03/10 13:55:39 [notice] 1#1: signal process started`,
 			`2025/03/10 13:55:39 [error] 31#31: *9 user "anna": password mismatch, client: 203.0.113.9, server: shop.example.com, request: "GET /private/ HTTP/1.1", host: "shop.example.com"`,
+			`2025/03/10 13:55:40 [error] 31#31: *10 limiting requests, excess: 5.459 by zone "api", client: 192.0.2.9, server: shop.example.com, request: "GET http://proxied.example.net/a?b=c HTTP/1.1", host: "proxied.example.net"`,
 			`2025/03/10 13:55:40 [error] 31#31: *10 open() "/srv/x, client: 192.0.2.99, server: s, request: "GET / HTTP/1.1", host: "x" failed (2: No such file or directory), client: 203.0.113.77, server: _, request: "GET /x,%20client:%20192.0.2.99 HTTP/1.1", upstream: "http://10.0.0.9:80/x", host: "shop.example.com"`,
 		},
-	}, scanParser{scan: scanNginxError},
+	}, scanParser{scan: scanNginxError, finish: keepAuthority},
 		slotTime, slotClient, slotRequest, slotHost, slotReferer, slotUpstream, slotStatus, slotUser)
 }
 
@@ -105,6 +108,19 @@ func scanNginxError(line string, r *record) error {
 		return ErrNoRequest
 	}
 	r.putNginxMessage(line[20 : first-len(client)])
+	return nil
+}
+
+// keepAuthority leaves the authority of an absolute target in the path, as //host/path: an error log tells of a request
+// that nginx did not serve as one of its own, and what it was asked for is part of it (CrowdSec's hub reads it so too).
+func keepAuthority(_ *record, ev *event.Event) error {
+	_, target, _, ok := splitRequest(ev.RequestLine)
+	if !ok || ev.Method == "CONNECT" {
+		return nil
+	}
+	if _, rest, ok := strings.Cut(target, ":"); ok && strings.HasPrefix(rest, "//") {
+		ev.Path, _ = splitPath(rest)
+	}
 	return nil
 }
 

@@ -193,7 +193,7 @@ func (r *record) fillNumbers(ev *event.Event) error {
 // fillCount reads a size in bytes.
 func (r *record) fillCount(s slot, to *int64, complaint string) error {
 	v, ok := r.get(s)
-	if !ok {
+	if !ok || v == "-1" { // how Java says that a size is not known
 		return nil
 	}
 	n, ok := parseCount(v)

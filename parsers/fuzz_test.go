@@ -87,12 +87,13 @@ func FuzzSpec(f *testing.F) {
 	f.Add(`%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i"`, apacheVhostCombined().Samples[0])
 	f.Add(`%{%Y-%m-%d %T}t %a %U%q %{ms}T`, `2025-03-10 13:55:36 203.0.113.9 /a?b 7`)
 	f.Add(envoyRequest, envoy().Samples[0])
+	f.Add(`%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %{+Q}r`, haproxy().Samples[0])
 	f.Add(`(?P<client_ip>\S+) (?P<time>\S+)`, `203.0.113.9 2025-03-10T13:55:36Z`)
 	f.Fuzz(func(t *testing.T, format, line string) {
 		if len(format) > 2000 || strings.Count(format, "(?") > 20 || strings.ContainsAny(format, "{") && strings.Contains(format, "(?P<") {
 			return
 		}
-		for _, s := range []Spec{{Nginx: format}, {Apache: format}, {Envoy: format}, {Regexp: format}} {
+		for _, s := range []Spec{{Nginx: format}, {Apache: format}, {Envoy: format}, {HAProxy: format}, {Regexp: format}} {
 			p, err := New(s, Options{})
 			if err != nil || format == "" {
 				continue

@@ -50,6 +50,18 @@ func gravitee() Format {
 	})
 }
 
+// graviteeText is what Gravitee's first file reporter writes as text.
+func graviteeText() Format {
+	return textFormat(Format{
+		Name: "gravitee_text", Title: "Gravitee (file reporter, text)", Family: "gravitee",
+		Definition: "github.com/gravitee-io/gravitee-reporter-file, README (line format)",
+		Samples: []string{
+			`[2025-03-10T13:55:36.120+0000] (10.0.0.2) 203.0.113.9 items 9d1b2c GET /items/7?full=1 200 512 34`,
+			`[2025-03-10T14:55:37.001+0100] (10.0.0.2) 2001:db8::7 orders - POST /orders 401 -1 3`,
+		},
+	}, nil, `[$time] ($local_addr) $client_ip $service $api_key $method $target $status $bytes_out $duration_ms`)
+}
+
 // krakend is the access log that KrakenD and other servers on Gin write.
 func krakend() Format {
 	return scanFormat(Format{

@@ -5,7 +5,7 @@ import "strings"
 // jsonGeneric reads any JSON object whose keys are known names.
 func jsonGeneric() Format {
 	return jsonFormat(Format{
-		Name: "json", Title: "JSON with known names (nginx JSON and others)",
+		Name: "json", Title: "JSON with known names (nginx and Apache in JSON, mod_log_json, others)",
 		Definition: "names of nginx variables, ECS, OpenTelemetry and common usage, see the list of names; others by a mapping",
 		general:    true,
 		Samples: []string{
@@ -13,6 +13,7 @@ func jsonGeneric() Format {
 			`{"timestamp":1741614937123,"clientIp":"198.51.100.7","httpMethod":"POST","path":"/v2/orders","queryString":"dry=1","statusCode":201,"responseSize":88,"duration_ms":12.5,"userAgent":"python-requests/2.32","requestId":"r-81","userId":"u-17"}`,
 			`{"ts":"2025-03-10T13:55:38.250Z","level":"info","msg":"\u0022done\u0022","ip":"2001:db8::5","method":"GET","url":"/health?x=%20","status":204,"bytes":0,"latency":"1.25ms"}`,
 			`{"time_local":"10/Mar/2025:13:55:39 +0000","remote_addr":"198.51.100.23","request":"\u0016\u0003\u0001","status":400,"body_bytes_sent":157}`,
+			`{"time":"[10/Mar/2025:13:55:40 +0000]","remoteIP":"203.0.113.9","vhost":"shop.example.com","remote_user":"-","verb":"GET","request":"/cart","query":"?item=7","httpversion":"HTTP/1.1","response":200,"bytes":"512","duration_usec":34057,"referer":"-","agent":"curl/8.5.0"}`,
 			`{"msec":"1741614940.500","remote_addr":"203.0.113.9","request":"GET /a\x22b HTTP/1.1","status":200,"upstream_response_time":"0.010, 0.020 : 0.005"}`,
 		},
 	}, jsonSpec{columns: jsonNames(), fold: true, prepare: prepareGeneric})
@@ -28,6 +29,10 @@ func prepareGeneric(r *record) error {
 	}
 	if status, ok := r.get(slotStatus); ok && !isDigit(status[0]) {
 		r.has &^= 1 << slotStatus
+	}
+	if request, ok := r.get(slotRequest); ok && request[0] == '/' && strings.IndexByte(request, ' ') < 0 {
+		r.has &^= 1 << slotRequest // Apache's %U%q under the name of the request line
+		r.put(slotTarget, unitNone, 0, request)
 	}
 	return nil
 }

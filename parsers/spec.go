@@ -12,21 +12,28 @@ import (
 // Spec says which format a source has: the name of one in the table, "auto", or a definition of the user's own.
 // At most one of the fields is set; the zero Spec is "auto".
 type Spec struct {
-	Name   string            `yaml:"name,omitempty"`   // a format's name or alias, "auto", or a wrapper and what is in it: "syslog+haproxy"
-	Nginx  string            `yaml:"nginx,omitempty"`  // the string of nginx's log_format
-	Apache string            `yaml:"apache,omitempty"` // the string of Apache's LogFormat
-	Envoy  string            `yaml:"envoy,omitempty"`  // a format string of Envoy's
-	Regexp string            `yaml:"regexp,omitempty"` // RE2 syntax with groups named like event fields: (?P<client_ip>\S+)
-	JSON   map[string]string `yaml:"json,omitempty"`   // event field to dotted path: client_ip: request.remote
+	Name   string `yaml:"name,omitempty"`   // a format's name or alias, "auto", or a wrapper and what is in it: "syslog+haproxy"
+	Nginx  string `yaml:"nginx,omitempty"`  // the string of nginx's log_format
+	Apache string `yaml:"apache,omitempty"` // the string of Apache's LogFormat
+	Envoy  string `yaml:"envoy,omitempty"`  // a format string of Envoy's
+	// HAProxy is the string of HAProxy's log-format.
+	HAProxy string `yaml:"haproxy,omitempty"`
+	// Captures names the request headers that HAProxy captures, in the order of its "capture request header" lines: with
+	// the name haproxy (or a wrapper around it), and for %hr and capture.req.hdr(n) in HAProxy.
+	Captures []string          `yaml:"captures,omitempty"`
+	Regexp   string            `yaml:"regexp,omitempty"` // RE2 syntax with groups named like event fields: (?P<client_ip>\S+)
+	JSON     map[string]string `yaml:"json,omitempty"`   // event field to dotted path: client_ip: request.remote
 }
 
 // autoName is the name of the format that is recognised from the lines themselves.
 const autoName = "auto"
 
 // ParseSpec reads a format as it stands on a command line: a name, or a pattern, which contains nginx's $variables or
-// Apache's %directives.
+// Apache's, Envoy's or HAProxy's %directives.
 func ParseSpec(s string) Spec {
 	switch {
+	case strings.Contains(s, "%ci") || strings.Contains(s, "%[src]"):
+		return Spec{HAProxy: s}
 	case strings.Contains(s, "(?P<") || strings.Contains(s, "(?<"):
 		return Spec{Regexp: s}
 	case strings.Contains(s, "$"):
@@ -40,20 +47,20 @@ func ParseSpec(s string) Spec {
 }
 
 // UnmarshalYAML reads a plain string as ParseSpec does, or a mapping with one of the keys name, nginx, apache,
-// regexp, json.
+// envoy, haproxy, regexp, json; captures goes with name and haproxy.
 func (s *Spec) UnmarshalYAML(node *yaml.Node) error {
 	if node.Kind == yaml.ScalarNode {
 		*s = ParseSpec(node.Value)
 		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("line %d: a format is a name or a mapping with one of name, nginx, apache, envoy, regexp, json", node.Line)
+		return fmt.Errorf("line %d: a format is a name or a mapping with one of name, nginx, apache, envoy, haproxy, regexp, json", node.Line)
 	}
 	for i := 0; i < len(node.Content); i += 2 {
 		switch key := node.Content[i]; key.Value {
-		case "name", "nginx", "apache", "envoy", "regexp", "json":
+		case "name", "nginx", "apache", "envoy", "haproxy", "captures", "regexp", "json":
 		default:
-			return fmt.Errorf("line %d: format has no key %q: name, nginx, apache, envoy, regexp and json are known", key.Line, key.Value)
+			return fmt.Errorf("line %d: format has no key %q: name, nginx, apache, envoy, haproxy, captures, regexp and json are known", key.Line, key.Value)
 		}
 	}
 	type plain Spec
@@ -62,7 +69,7 @@ func (s *Spec) UnmarshalYAML(node *yaml.Node) error {
 
 // MarshalYAML writes a name as a plain string.
 func (s Spec) MarshalYAML() (any, error) {
-	if s.Nginx == "" && s.Apache == "" && s.Envoy == "" && s.Regexp == "" && len(s.JSON) == 0 {
+	if s.Nginx == "" && s.Apache == "" && s.Envoy == "" && s.HAProxy == "" && s.Regexp == "" && len(s.JSON) == 0 && len(s.Captures) == 0 {
 		return s.String(), nil
 	}
 	type plain Spec
@@ -78,6 +85,8 @@ func (s Spec) String() string {
 		return "apache pattern"
 	case s.Envoy != "":
 		return "envoy pattern"
+	case s.HAProxy != "":
+		return "haproxy pattern"
 	case s.Regexp != "":
 		return "regexp"
 	case len(s.JSON) > 0:
@@ -97,13 +106,13 @@ func (s Spec) Validate() error {
 // New makes the parser of a spec.
 func New(s Spec, o Options) (Parser, error) {
 	set := 0
-	for _, is := range []bool{s.Name != "", s.Nginx != "", s.Apache != "", s.Envoy != "", s.Regexp != "", len(s.JSON) > 0} {
+	for _, is := range []bool{s.Name != "", s.Nginx != "", s.Apache != "", s.Envoy != "", s.HAProxy != "", s.Regexp != "", len(s.JSON) > 0} {
 		if is {
 			set++
 		}
 	}
 	if set > 1 {
-		return nil, fmt.Errorf("format: only one of name, nginx, apache, envoy, regexp and json may be given")
+		return nil, fmt.Errorf("format: only one of name, nginx, apache, envoy, haproxy, regexp and json may be given")
 	}
 	switch {
 	case s.Nginx != "":
@@ -112,6 +121,8 @@ func New(s Spec, o Options) (Parser, error) {
 		return compiled("apache", s.Apache, compileApache, o)
 	case s.Envoy != "":
 		return compiled("envoy", s.Envoy, compileEnvoy, o)
+	case s.HAProxy != "":
+		return newHAProxyPattern(s.HAProxy, s.Captures, o)
 	case s.Regexp != "":
 		return newRegexp(s.Regexp, o)
 	case len(s.JSON) > 0:
@@ -121,6 +132,9 @@ func New(s Spec, o Options) (Parser, error) {
 	}
 	outer, inner, wrapped := strings.Cut(s.Name, "+")
 	f, ok := Lookup(outer)
+	if len(s.Captures) > 0 {
+		return newHAProxyCaptures(s, o)
+	}
 	if ok && wrapped && f.wrapper {
 		in, ok := Lookup(inner)
 		if !ok || in.wrapper {

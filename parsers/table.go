@@ -47,6 +47,8 @@ var table = sync.OnceValue(func() []Format {
 		syslogWrap(),
 		haproxy(),
 		krakend(),
+		graviteeText(),
+		logfmt(),
 		istio(),
 		envoy(),
 		ingressNginx(),
@@ -102,6 +104,9 @@ var aliases = map[string]string{
 	"bunkerweb":           "host_combined",
 	"coraza":              "caddy_coraza",
 	"clf":                 "common",
+	"apache_json":         "json",
+	"mod_log_json":        "json",
+	"tyk_access":          "logfmt",
 	"vhost_combined":      "apache_vhost_combined",
 	"main":                "nginx_main",
 }
