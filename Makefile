@@ -23,13 +23,14 @@ TESTFLAGS ?=
 .PHONY: build run engine test check fmt lint bench eval fuzz clean tools
 
 build:
+	@command -v go >/dev/null || { echo 'Go 1.26 or newer is needed: https://go.dev/dl/'; exit 1; }
 	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/gatewatch ./cmd/gatewatch
 
 engine: build
 	./bin/gatewatch engine install
 
 run: engine
-	./scripts/run.sh $(LOG)
+	@./scripts/run.sh '$(LOG)'
 
 test: engine
 	CGO_ENABLED=1 go test -race -timeout 15m $(TESTFLAGS) ./...
