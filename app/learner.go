@@ -50,7 +50,7 @@ func (l *learner) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.eventTime.Store(newest.UnixMilli())
+	l.eventTime.Store(earlier(newest, l.now()).UnixMilli()) // a clock that was ahead says nothing
 	m, err := l.store.ModelAt(ctx, liveGeneration, l.now())
 	if errors.Is(err, store.ErrNotFound) {
 		return nil

@@ -17,7 +17,6 @@ import (
 
 	"github.com/gatewatch/gatewatch/api"
 	"github.com/gatewatch/gatewatch/baseline"
-	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/ingest"
@@ -221,7 +220,7 @@ func (b *builder) detection(ctx context.Context) error {
 	s.stream = newStream(stream{
 		store: s.store, incidents: s.incidents, learned: learned, learner: s.learner, log: b.log,
 		file: filepath.Join(b.cfg.DataDir, "detection.json"), now: b.opts.now,
-	}, append([]detect.Detector{b.set.NewWindows(rules.WindowOptions{})}, learned.List()...)...)
+	}, b.set.NewWindows(rules.WindowOptions{}), b.set.NewWindows(rules.WindowOptions{}))
 	if err := s.stream.replay(ctx); err != nil {
 		return err
 	}
@@ -243,9 +242,9 @@ func (b *builder) ingest(context.Context) (err error) {
 	s.committer, err = ingest.New(ingest.Options{
 		Store: s.store, Enricher: b.enricher, Matcher: newMatchers(b.set), Logger: b.log, Registerer: b.registry,
 		OnStored: func(block []*event.Event) {
-			newest := block[0].Time
+			var newest time.Time
 			for _, ev := range block {
-				if ev.Time.After(newest) {
+				if ev.Time.After(newest) && !isAhead(ev) {
 					newest = ev.Time
 				}
 			}

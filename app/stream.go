@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,6 +37,7 @@ const (
 type stream struct {
 	store     *store.Store
 	judge     *detect.Judge
+	ahead     *ahead
 	incidents *incident.Manager
 	learned   *baseline.Detectors
 	learner   *learner
@@ -62,18 +64,22 @@ type streamPlace struct {
 	Ingested time.Time   `json:"ingested"` // its stamp or a newer one
 }
 
-func newStream(s stream, detectors ...detect.Detector) *stream {
+// newStream returns a stream with the rules' windows and the learned detectors; apart are further windows, for the events
+// of clocks that are ahead.
+func newStream(s stream, windows, apart detect.Detector) *stream {
 	st := &s
 	st.blocks = make(chan []*event.Event, 2)
 	st.live = detect.NewLive(liveHold)
 	if st.now == nil {
 		st.now = time.Now
 	}
-	st.judge = detect.NewJudge(func(f detect.Finding) {
+	emit := func(f detect.Finding) {
 		if !st.muted {
 			st.findings = append(st.findings, f)
 		}
-	}, detectors...)
+	}
+	st.judge = detect.NewJudge(emit, append([]detect.Detector{windows}, st.learned.List()...)...)
+	st.ahead = newAhead(st.log, emit, apart)
 	return st
 }
 
@@ -96,7 +102,7 @@ func (s *stream) Run(ctx context.Context) error {
 			return s.finish()
 		case block := <-s.blocks:
 			s.arrived = s.now()
-			s.live.Push(block, s.arrived, s.observe)
+			s.live.Push(s.ahead.take(block), s.arrived, s.observe)
 		case m := <-s.learner.published:
 			s.learned.UseModel(m)
 		case <-ticker.C:
@@ -184,7 +190,7 @@ func (s *stream) finish() error {
 	defer cancel()
 	s.ctx = ctx
 	for len(s.blocks) > 0 {
-		s.live.Push(<-s.blocks, s.now(), s.observe)
+		s.live.Push(s.ahead.take(<-s.blocks), s.now(), s.observe)
 	}
 	s.live.Release(s.now().Add(2*liveHold), s.observe)
 	if err := s.settle(ctx); err != nil || len(s.findings) > 0 {
@@ -198,7 +204,11 @@ func (s *stream) save() error {
 	if st.Judged == 0 {
 		return nil
 	}
-	b, err := json.Marshal(streamPlace{Last: st.Last, Ingested: st.Ingested})
+	return s.savePlace(streamPlace{Last: st.Last, Ingested: st.Ingested})
+}
+
+func (s *stream) savePlace(p streamPlace) error {
+	b, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
@@ -208,29 +218,29 @@ func (s *stream) save() error {
 	return nil
 }
 
-func (s *stream) load() (streamPlace, error) {
-	var p streamPlace
+// load reads the saved place. The zero place means that nothing was judged yet; known is false when nobody can say what was.
+func (s *stream) load() (p streamPlace, known bool, err error) {
 	b, err := os.ReadFile(s.file)
 	if errors.Is(err, os.ErrNotExist) {
-		return p, nil
+		return p, false, nil
 	}
 	if err != nil {
-		return p, fmt.Errorf("read the place of detection: %w", err)
+		return p, false, fmt.Errorf("read the place of detection: %w", err)
 	}
 	if err := json.Unmarshal(b, &p); err != nil {
 		aside := s.file + ".corrupt"
 		s.log.Error("the saved place of detection is damaged; it is set aside, and the last hour of events is judged again "+
 			"(findings that are known are not repeated)", "file", aside, "err", err)
-		return streamPlace{}, os.Rename(s.file, aside)
+		return streamPlace{}, false, os.Rename(s.file, aside)
 	}
-	return p, nil
+	return p, true, nil
 }
 
 // replay brings the detectors to where they were: open episodes out of the findings, then the events since the saved
 // place, with as many before it as the windows reach back. What was judged before raises nothing a second time.
 func (s *stream) replay(ctx context.Context) error {
 	s.ctx = ctx
-	place, err := s.load()
+	place, known, err := s.load()
 	if err != nil {
 		return err
 	}
@@ -238,21 +248,45 @@ func (s *stream) replay(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load open findings: %w", err)
 	}
-	s.judge.Restore(open)
-	last := place.Last.Time
-	if last.IsZero() {
-		if last, err = s.store.NewestEvent(ctx); err != nil {
+	now := s.now()
+	common, apart := split(open, now)
+	s.judge.Restore(common)
+	s.ahead.judge.Restore(apart)
+	q := store.Query{To: now.Add(aheadLimit)}
+	if !known {
+		newest, err := s.store.NewestEvent(ctx)
+		if err != nil {
 			return err
 		}
+		if newest.IsZero() { // events that are judged by nobody when the process is killed shall be judged then
+			return s.savePlace(place)
+		}
+		place.Last.Time = earlier(newest, now)
 	}
-	q := store.Query{From: last.Add(-s.judge.Lookback())}
+	since := time.Time{}
+	if !place.Last.Time.IsZero() {
+		q.From = earlier(place.Last.Time, now).Add(-s.judge.Lookback())
+		since = earlier(cmp.Or(place.Ingested, now), now).Add(-s.judge.Lookback())
+	}
 	var replayed uint64
-	err = s.store.ReadEvents(ctx, q, func(ev *event.Event) error {
+	again := func(ev *event.Event) error {
+		if isAhead(ev) {
+			return nil
+		}
 		s.muted = ev.Place().Compare(place.Last) <= 0 && !ev.IngestedAt.After(place.Ingested)
 		s.observe(ev)
 		replayed++
 		return s.settle(ctx)
-	})
+	}
+	if !place.Ingested.IsZero() { // a source that lags behind the others
+		err = s.store.ReadEvents(ctx, store.Query{To: q.From, Since: place.Ingested}, again)
+	}
+	if err == nil {
+		err = s.store.ReadEvents(ctx, q, again)
+	}
+	if err == nil {
+		err = s.replayAhead(ctx, place, since)
+	}
 	s.muted = false
 	if err != nil {
 		return fmt.Errorf("replay events since %s: %w", q.From.Format(time.RFC3339), err)
@@ -262,4 +296,23 @@ func (s *stream) replay(ctx context.Context) error {
 	}
 	s.news = 0
 	return s.settle(ctx)
+}
+
+// replayAhead replays the events of clocks that are ahead, whose times say nothing about when they came.
+func (s *stream) replayAhead(ctx context.Context, place streamPlace, since time.Time) error {
+	return s.store.ReadEvents(ctx, store.Query{From: since, Since: since}, func(ev *event.Event) error {
+		if !isAhead(ev) {
+			return nil
+		}
+		s.muted = !ev.IngestedAt.After(place.Ingested)
+		s.ahead.observe(ev)
+		return s.settle(ctx)
+	})
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
