@@ -52,6 +52,13 @@ func (l *loader) compileCorrelation(s *Set, d *draft) {
 	d.Correlation = c
 	l.correlationCondition(d, c, condition)
 	l.correlationGroups(d, c, groupBy, l.correlationAliases(aliases, c))
+	if u := d.Unless; u != nil && u.Rule != "" {
+		if base := s.byID[u.Rule]; base == nil || l.isCorrelation(base.ID) {
+			l.fault(d.node, "gatewatch.unless.rule", "%q is not the name or id of a rule about single events", u.Rule)
+		} else {
+			u.Rule = base.ID
+		}
+	}
 	if len(c.Rules) == 0 {
 		l.fault(d.correlation, "correlation.rules", "missing")
 	}

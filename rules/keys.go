@@ -46,6 +46,7 @@ var extensionKeys = map[string]keyReader{
 	"quiet":       func(l *loader, d *draft, key string, v *yaml.Node) { l.duration(v, key, &d.Quiet) },
 	"score":       readScore,
 	"learned":     readLearned,
+	"unless":      readUnless,
 	"scenarios":   readScenarios,
 }
 
@@ -57,7 +58,7 @@ func readExtension(l *loader, d *draft, at string, n *yaml.Node) {
 			read(l, d, join(at, key), v)
 			return
 		}
-		l.fault(k, join(at, key), "unknown key: want kind, explanation, unit, signal, quiet, score, learned or scenarios")
+		l.fault(k, join(at, key), "unknown key: want kind, explanation, unit, signal, quiet, score, learned, unless or scenarios")
 	})
 }
 
@@ -152,6 +153,30 @@ func readLearned(l *loader, d *draft, at string, n *yaml.Node) {
 		}
 	})
 	d.Learned = learned
+}
+
+func readUnless(l *loader, d *draft, at string, n *yaml.Node) {
+	u := &Unless{Share: 1}
+	l.eachKey(n, at, func(key string, k, v *yaml.Node) {
+		switch key {
+		case "rule":
+			l.text(v, join(at, key), &u.Rule)
+		case "share":
+			l.number(v, join(at, key), &u.Share)
+			if u.Share <= 0 {
+				l.fault(v, join(at, key), "%v: want a number above 0", u.Share)
+			}
+		default:
+			l.fault(k, join(at, key), "unknown key: want rule or share")
+		}
+	})
+	if u.Rule == "" {
+		l.fault(n, join(at, "rule"), "missing")
+	}
+	if d.correlation == nil {
+		l.fault(n, at, "belongs to a correlation")
+	}
+	d.Unless = u
 }
 
 func readScenarios(l *loader, d *draft, key string, v *yaml.Node) {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"math"
 	"time"
 
 	"github.com/gatewatch/gatewatch/detect"
@@ -30,6 +31,7 @@ type Rule struct {
 	Score       float64       // what the rule adds to a request's attack score, 0..1
 	Quiet       time.Duration // how long a rule about single events stays one finding
 	Learned     *Learned
+	Unless      *Unless // nil: nothing excuses
 	Scenarios   []Scenario
 
 	Correlation *Correlation // nil for rules about single events
@@ -47,6 +49,17 @@ type Learned struct {
 	Factor   float64 // the learned quantile is multiplied by it
 	By       string  // "endpoint", "user", "client_ip" or "service"
 }
+
+// Unless excuses a group: its condition does not hold while the events of another rule, since the first of the events
+// that make it hold, come to Share of the threshold or more. So a client that also does what clients do is told from one
+// that does nothing else.
+type Unless struct {
+	Rule  string  // the id of a rule about single events
+	Share float64 // of the threshold, above 0
+}
+
+// limit is how many events of the other rule excuse.
+func (u *Unless) limit(threshold int) int { return max(1, int(math.Ceil(u.Share*float64(threshold)))) }
 
 // CorrelationType is a Sigma correlation type.
 type CorrelationType string

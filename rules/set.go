@@ -98,6 +98,11 @@ func (s *Set) decideRaising() {
 		}
 	}
 	for _, r := range s.rules {
+		if r.Unless != nil {
+			silent[s.byID[r.Unless.Rule]] = true
+		}
+	}
+	for _, r := range s.rules {
 		if r.Correlation != nil && r.Correlation.Generate {
 			for _, id := range r.Correlation.Rules {
 				delete(silent, s.byID[id])

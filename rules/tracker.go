@@ -154,6 +154,16 @@ func (t *tracker) observe(w *Windows, ev *event.Event, emit detect.Emit) {
 	}
 }
 
+// excuse counts an event that speaks for its group, if there is one.
+func (t *tracker) excuse(ev *event.Event) {
+	if !t.groupKey(ev) {
+		return
+	}
+	if g := t.groups[string(t.key)]; g != nil {
+		g.window.(*excusedWindow).excuses.add(ev, ev.Time.UnixNano())
+	}
+}
+
 func (t *tracker) create(w *Windows, key string, at time.Time, emit detect.Emit) *group {
 	part := t.part(key)
 	if part.n >= t.cap {
@@ -178,6 +188,9 @@ func (t *tracker) create(w *Windows, key string, at time.Time, emit detect.Emit)
 		}
 	}
 	g.window = t.newWindow(g.threshold)
+	if u := t.rule.Unless; u != nil {
+		g.window = &excusedWindow{window: g.window, excuses: countWindow{limit: u.limit(g.threshold)}}
+	}
 	t.groups[key] = g
 	part.push(g)
 	return g

@@ -42,6 +42,23 @@ func (w *countWindow) judge(newest, span int64) verdict {
 	return verdict{holds: true, until: first + span, observed: float64(inside), first: first, events: uint64(inside)}
 }
 
+// excusedWindow does not hold while enough events of the rule that excuses lie beside those that make it hold.
+type excusedWindow struct {
+	window
+	excuses countWindow
+}
+
+func (w *excusedWindow) judge(newest, span int64) verdict {
+	v := w.window.judge(newest, span)
+	if !v.holds || len(w.excuses.times) < w.excuses.limit {
+		return v
+	}
+	if w.excuses.times[0] >= v.first {
+		return verdict{}
+	}
+	return v
+}
+
 // valueWindow is value_count: the last limit distinct values of a field.
 type valueWindow struct {
 	field   fieldID

@@ -40,6 +40,7 @@ type Windows struct {
 	opts     WindowOptions
 	trackers []*tracker
 	bySig    map[string][]*tracker
+	excuses  map[string][]*tracker // by the signature that excuses their groups
 
 	open      []*group // groups with an open episode, in no order
 	nextClose int64    // no episode closes before
@@ -70,7 +71,7 @@ func (s *Set) NewWindows(opts WindowOptions) *Windows {
 	if opts.MaxGroups <= 0 {
 		opts.MaxGroups = defaultMaxGroups
 	}
-	w := &Windows{set: s, opts: opts, bySig: map[string][]*tracker{}, nextClose: never, sources: map[string]string{}}
+	w := &Windows{set: s, opts: opts, bySig: map[string][]*tracker{}, excuses: map[string][]*tracker{}, nextClose: never, sources: map[string]string{}}
 	w.now = -never
 	for _, r := range s.rules {
 		if !r.raises {
@@ -79,6 +80,9 @@ func (s *Set) NewWindows(opts WindowOptions) *Windows {
 		t := newTracker(s, r, opts)
 		w.trackers = append(w.trackers, t)
 		w.bySig[t.signature] = append(w.bySig[t.signature], t)
+		if r.Unless != nil {
+			w.excuses[r.Unless.Rule] = append(w.excuses[r.Unless.Rule], t)
+		}
 	}
 	return w
 }
@@ -99,6 +103,9 @@ func (w *Windows) Observe(ev *event.Event, emit detect.Emit) {
 	}
 	w.closeBefore(ev.Time.UnixNano(), emit)
 	for _, sig := range ev.Signatures {
+		for _, t := range w.excuses[sig] {
+			t.excuse(ev)
+		}
 		for _, t := range w.bySig[sig] {
 			t.observe(w, ev, emit)
 		}
