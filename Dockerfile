@@ -11,10 +11,12 @@ FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates tzdata \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --home-dir /var/lib/gatewatch --create-home gatewatch
+ && useradd --system --uid 10001 --home-dir /var/lib/gatewatch --create-home gatewatch \
+ && install -d -o gatewatch /opt/gatewatch
 COPY --from=build /out/gatewatch /usr/local/bin/gatewatch
 USER gatewatch
-ENV XDG_CACHE_HOME=/var/lib/gatewatch/cache
+# The engine's library belongs to the image: a volume would go on with the one of an older image.
+ENV XDG_CACHE_HOME=/opt/gatewatch
 # EMBEDDED_ENGINE=0 leaves the 566 MB library out, for images that use a ClickHouse server (GATEWATCH_STORE_DSN).
 ARG EMBEDDED_ENGINE=1
 RUN if [ "$EMBEDDED_ENGINE" = 1 ]; then gatewatch engine install; fi
