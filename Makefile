@@ -64,4 +64,4 @@ fuzz:
 	./scripts/fuzz.sh $(FUZZTIME)
 
 clean:
-	rm -rf bin .run .tools
+	rm -rf bin .run .run-own .tools
