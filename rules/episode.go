@@ -117,13 +117,13 @@ func (e *episode) meet(ev *event.Event, v verdict, emit detect.Emit) {
 // fire opens an episode at the group's newest event.
 func (t *tracker) fire(w *Windows, g *group, ev *event.Event, v verdict, emit detect.Emit) {
 	firedAt := time.Unix(0, g.newest).UTC()
-	place := g.place
+	place := g.place()
 	r := t.rule
 	f := detect.Finding{
 		Open: true, Detector: r.ID, Title: r.Title, Kind: r.Kind, Severity: r.Severity,
 		Service: ownString(ev.Service), FiredAt: firedAt, FirstSeen: time.Unix(0, v.first).UTC(), LastSeen: firedAt,
 		EventCount: v.events, Observed: v.observed, Expected: float64(g.threshold), Unit: t.unit(),
-		OWASP: r.OWASP, MITRE: r.MITRE, Tags: r.Tags, Group: t.values(g.key), Baseline: g.baseline,
+		OWASP: r.OWASP, MITRE: r.MITRE, Tags: r.Tags, Group: t.by.values(), Baseline: t.learned[g],
 		Measure: detect.Measure{
 			Aggregate: detect.AggregateCount,
 			Where:     append([]detect.Condition{{Field: "signatures", Op: detect.OpHas, Value: t.signature}}, t.conditions(ev)...),
@@ -134,7 +134,7 @@ func (t *tracker) fire(w *Windows, g *group, ev *event.Event, v verdict, emit de
 		f.Measure.Aggregate, f.Measure.Field = detect.AggregateDistinct, t.value.spec().name
 	}
 	f.Entity = t.entity(ev)
-	if f.Entity.Type == detect.EntityEndpoint || slices.Contains(t.by, fieldRoute) {
+	if f.Entity.Type == detect.EntityEndpoint || slices.Contains(t.by.fields, fieldRoute) {
 		f.Route = ownString(ev.Route)
 	}
 	f.ID = detect.FindingID(r.ID, f.Entity, f.Service, f.Group, firedAt)
@@ -154,7 +154,7 @@ func (t *tracker) conditions(ev *event.Event) []detect.Condition {
 	equal := func(field, value string) {
 		all = append(all, detect.Condition{Field: field, Op: detect.OpEqual, Value: ownString(value)})
 	}
-	for _, id := range t.by {
+	for _, id := range t.by.fields {
 		switch {
 		case id != fieldActor:
 			equal(id.spec().name, fieldText(ev, id))
@@ -171,7 +171,7 @@ func (t *tracker) conditions(ev *event.Event) []detect.Condition {
 // entity is whom the finding is about: the first of user, session and client address in the group, else the
 // endpoint, else the service.
 func (t *tracker) entity(ev *event.Event) detect.Entity {
-	for _, id := range t.by {
+	for _, id := range t.by.fields {
 		switch id {
 		case fieldActor:
 			if ev.User != "" {
@@ -186,7 +186,7 @@ func (t *tracker) entity(ev *event.Event) detect.Entity {
 			return detect.Entity{Type: detect.EntityClient, Value: ev.ClientIP.String()}
 		}
 	}
-	if slices.Contains(t.by, fieldRoute) {
+	if slices.Contains(t.by.fields, fieldRoute) {
 		return detect.Entity{Type: detect.EntityEndpoint, Value: ev.Method + " " + ev.Route}
 	}
 	return detect.Entity{Type: detect.EntityService, Value: ownString(ev.Service)}

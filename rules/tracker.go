@@ -1,10 +1,12 @@
 package rules
 
 import (
-	"hash/fnv"
 	"math"
+	"math/bits"
 	"strings"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
@@ -14,42 +16,65 @@ import (
 type tracker struct {
 	rule      *Rule
 	kind      CorrelationType
-	signature string   // marks the events that count
-	bases     []string // temporal types: the signatures of the rules, in order
+	signature string // marks the events that count
 	threshold int
+	reach     reach
 	span      int64 // nanoseconds
 	hold      int64 // how long the condition must be false before an episode is over
-	by        []fieldID
+	by        *grouping
 	value     fieldID
 
-	groups map[string]*group
-	parts  [partitions]lruList
-	cap    int // groups in a partition
-	key    []byte
+	groups  map[uint64]*group // by the hash of their key
+	learned map[*group]*detect.BaselineRef
+	parts   [partitions]lruList
+	filled  uint64 // a bit for each part that has groups
+	cap     int    // groups in a partition
 
 	expired int64 // event time of the last expire
 }
 
-// group is one group-by value of one rule: what its condition still has to remember, and its open episode.
+// group is one group-by value of one rule: what its condition still has to remember, and its open episode. There are
+// millions of them: it holds neither its key, which the event at hand tells, nor what it shares with the others.
 type group struct {
-	key       string
-	t         *tracker
+	hash      uint64 // of its key: its identity, as colliding is next to impossible
 	window    window
-	newest    int64
-	place     event.Place // of the newest event
+	newest    int64 // event time of the newest event,
+	position  uint64
+	origin    *origin // and its place otherwise
 	episode   *episode
 	threshold int
-	baseline  *detect.BaselineRef
 
 	prev, next *group
+}
+
+// origin is a source and generation, interned.
+type origin struct {
+	source     string
+	generation uint64
+}
+
+// place is the place of the newest event.
+func (g *group) place() event.Place {
+	if g.origin == nil {
+		return event.Place{}
+	}
+	return event.Place{Time: time.Unix(0, g.newest).UTC(), Source: g.origin.source, Generation: g.origin.generation, Position: g.position}
+}
+
+// before reports whether the group's newest event lies before ev, or is ev, in judging order.
+func (g *group) before(ev *event.Event, now int64) bool {
+	if g.newest != now || g.origin == nil {
+		return g.newest < now
+	}
+	return g.place().Compare(ev.Place()) <= 0
 }
 
 // window remembers what a condition needs of the past.
 type window interface {
 	// add counts an event at time t (nanoseconds) that may be older than the newest.
-	add(ev *event.Event, t int64)
+	add(ev *event.Event, t int64, r *reach)
 	// judge evaluates the condition over (newest - span, newest].
-	judge(newest, span int64) verdict
+	judge(newest int64, r *reach) verdict
 }
 
 // verdict is the outcome of judging a window.
@@ -63,85 +88,59 @@ type verdict struct {
 }
 
 func newTracker(s *Set, r *Rule, opts WindowOptions) *tracker {
-	t := &tracker{rule: r, groups: map[string]*group{}, cap: max(1, opts.MaxGroups/partitions)}
+	t := &tracker{rule: r, groups: map[uint64]*group{}, cap: max(1, opts.MaxGroups/partitions)}
+	t.kind, t.signature, t.threshold = EventCount, r.ID, 1
+	t.span, t.by = int64(r.Quiet), &grouping{fields: []fieldID{fieldActor}}
+	var bases []string
 	if c := r.Correlation; c != nil {
 		t.kind, t.signature, t.threshold = c.Type, s.signatures[c.signature], c.Threshold
 		t.span, t.hold = int64(c.Timespan), int64(c.Timespan)
-		t.by, t.value = c.group, c.value
+		t.by, t.value = &grouping{fields: c.group}, c.value
 		for _, i := range c.base {
-			t.bases = append(t.bases, s.signatures[i])
+			bases = append(bases, s.signatures[i])
 		}
-		return t
 	}
-	t.kind, t.signature, t.threshold = EventCount, r.ID, 1
-	t.span, t.by = int64(r.Quiet), []fieldID{fieldActor}
+	t.reach = reach{limit: t.threshold, span: t.span, field: t.value, rules: bases}
+	if r.Unless != nil {
+		t.reach.excuses = r.Unless.limit(t.threshold)
+	}
 	return t
 }
 
-const keySeparator = '\x1f'
-
-// groupKey builds the group's key in t.key; false when the event lacks one of the fields.
-func (t *tracker) groupKey(ev *event.Event) bool {
-	t.key = t.key[:0]
-	for i, id := range t.by {
-		if i > 0 {
-			t.key = append(t.key, keySeparator)
-		}
-		n := len(t.key)
-		switch id {
-		case fieldClientIP:
-			t.key = appendAddress(t.key, ev)
-		case fieldActor:
-			// A user may be called like an address: the prefix keeps them apart.
-			if ev.User != "" {
-				t.key = append(append(t.key, "user="...), ev.User...)
-			} else if ev.ClientIP.IsValid() {
-				t.key = appendAddress(t.key, ev)
-			}
-		default:
-			t.key = append(t.key, fieldText(ev, id)...)
-		}
-		if len(t.key) == n {
-			return false
-		}
+// reachOf is the tracker's reach, or the group's where its threshold was learned.
+func (t *tracker) reachOf(g *group) *reach {
+	if g.threshold == t.threshold {
+		return &t.reach
 	}
-	return true
-}
-
-func appendAddress(b []byte, ev *event.Event) []byte {
-	if ev.ClientIP.IsValid() {
-		b = ev.ClientIP.AppendTo(b)
+	r := t.reach
+	r.limit = g.threshold
+	if t.rule.Unless != nil {
+		r.excuses = t.rule.Unless.limit(g.threshold)
 	}
-	return b
-}
-
-// values splits a key into the finding's group.
-func (t *tracker) values(key string) []string {
-	if len(t.by) == 0 {
-		return nil
-	}
-	return strings.Split(key, string(keySeparator))
+	return &r
 }
 
 func (t *tracker) observe(w *Windows, ev *event.Event, emit detect.Emit) {
-	if !t.groupKey(ev) || t.value != fieldNone && !fieldExists(ev, t.value) {
+	hash, ok := t.by.of(w, ev)
+	if !ok || t.value != fieldNone && !fieldExists(ev, t.value) {
 		return
 	}
 	now := ev.Time.UnixNano()
-	g := t.groups[string(t.key)]
+	g := t.groups[hash]
 	if g == nil {
-		g = t.create(w, string(t.key), ev.Time, emit)
+		g = t.create(w, hash, t.by.values, ev.Time, emit)
 	}
-	switch place := ev.Place(); {
-	case g.place.Compare(place) <= 0:
-		g.newest, g.place = now, w.place(ev)
-		t.part(g.key).touch(g)
+	switch {
+	case g.before(ev, now):
+		g.newest, g.position, g.origin = now, ev.Position, w.originOf(ev)
+		t.part(hash).touch(g)
 	case now <= g.newest-t.span:
 		w.stats.Late++
 		return
 	}
-	g.window.add(ev, now)
-	v := g.window.judge(g.newest, t.span)
+	r := t.reachOf(g)
+	g.window.add(ev, now, r)
+	v := g.window.judge(g.newest, r)
 	switch {
 	case g.episode != nil && g.episode.restored:
 		g.episode.meet(ev, v, emit)
@@ -155,17 +154,22 @@ func (t *tracker) observe(w *Windows, ev *event.Event, emit detect.Emit) {
 }
 
 // excuse counts an event that speaks for its group, if there is one.
-func (t *tracker) excuse(ev *event.Event) {
-	if !t.groupKey(ev) {
+func (t *tracker) excuse(w *Windows, ev *event.Event) {
+	if len(t.groups) == 0 {
 		return
 	}
-	if g := t.groups[string(t.key)]; g != nil {
-		g.window.(*excusedWindow).excuses.add(ev, ev.Time.UnixNano())
+	hash, ok := t.by.of(w, ev)
+	if !ok {
+		return
+	}
+	if g := t.groups[hash]; g != nil {
+		g.window.(*excusedWindow).excuses.remember(ev.Time.UnixNano(), t.reachOf(g).excuses)
 	}
 }
 
-func (t *tracker) create(w *Windows, key string, at time.Time, emit detect.Emit) *group {
-	part := t.part(key)
+// create adds a group; values returns its group-by values.
+func (t *tracker) create(w *Windows, hash uint64, values func() []string, at time.Time, emit detect.Emit) *group {
+	part := t.part(hash)
 	if part.n >= t.cap {
 		t.expirePart(part, w.now)
 	}
@@ -175,48 +179,72 @@ func (t *tracker) create(w *Windows, key string, at time.Time, emit detect.Emit)
 			victim.episode.finish(emit)
 			victim.episode = nil
 		}
-		part.remove(victim)
-		delete(t.groups, victim.key)
+		t.forget(part, victim)
 		w.stats.Evicted++
 	}
-	g := &group{key: key, t: t, newest: math.MinInt64, threshold: t.threshold}
+	g := &group{hash: hash, newest: math.MinInt64, threshold: t.threshold}
 	if l := t.rule.Learned; l != nil && w.opts.Thresholds != nil {
-		if q, ref, ok := w.opts.Thresholds.Quantile(t.rule, t.values(key), at); ok {
+		if q, ref, ok := w.opts.Thresholds.Quantile(t.rule, values(), at); ok {
 			if learned := int(math.Ceil(min(q*l.Factor, maxThreshold))); learned > g.threshold {
-				g.threshold, g.baseline = learned, ref
+				g.threshold = learned
+				if t.learned == nil {
+					t.learned = map[*group]*detect.BaselineRef{}
+				}
+				t.learned[g] = ref
 			}
 		}
 	}
-	g.window = t.newWindow(g.threshold)
-	if u := t.rule.Unless; u != nil {
-		g.window = &excusedWindow{window: g.window, excuses: countWindow{limit: u.limit(g.threshold)}}
-	}
-	t.groups[key] = g
+	g.window = t.newWindow()
+	t.groups[hash] = g
 	part.push(g)
+	t.filled |= 1 << (hash % partitions)
 	return g
 }
 
-func (t *tracker) newWindow(threshold int) window {
+func (t *tracker) newWindow() window {
+	var w window
 	switch t.kind {
 	case ValueCount:
-		return &valueWindow{field: t.value, limit: threshold, span: t.span}
+		w = &valueWindow{}
 	case Temporal:
-		return &temporalWindow{rules: t.bases}
+		w = &temporalWindow{}
 	case TemporalOrdered:
-		return &orderedWindow{rules: t.bases}
+		w = &orderedWindow{}
+	default:
+		w = &countWindow{}
 	}
-	return &countWindow{limit: threshold}
+	if t.rule.Unless != nil {
+		return &excusedWindow{window: w}
+	}
+	return w
 }
 
-// expire forgets the groups whose newest event lies a timespan back; nothing that they remember matters any more. It
-// looks once in half a timespan of event time: until then they cost memory and change nothing.
-func (t *tracker) expire(now int64) {
-	if t.expired != 0 && now-t.expired < max(t.span/2, int64(time.Minute)) {
-		return
+func (t *tracker) forget(part *lruList, g *group) {
+	part.remove(g)
+	delete(t.groups, g.hash)
+	if t.learned != nil {
+		delete(t.learned, g)
 	}
+}
+
+// due is the event time at which expire is worth its while: half a timespan after the last.
+func (t *tracker) due() int64 {
+	if len(t.groups) == 0 {
+		return never
+	}
+	return t.expired + max(t.span/2, int64(time.Minute))
+}
+
+// expire forgets the groups whose newest event lies a timespan back; nothing that they remember matters any more. Until
+// then they cost memory and change nothing.
+func (t *tracker) expire(now int64) {
 	t.expired = now
-	for i := range t.parts {
+	for filled := t.filled; filled != 0; filled &= filled - 1 {
+		i := bits.TrailingZeros64(filled)
 		t.expirePart(&t.parts[i], now)
+		if t.parts[i].n == 0 {
+			t.filled &^= 1 << i
+		}
 	}
 }
 
@@ -224,25 +252,20 @@ func (t *tracker) expirePart(part *lruList, now int64) {
 	for g := part.oldest(); g != nil && g.newest <= now-t.span; {
 		following := g.prev
 		if g.episode == nil {
-			part.remove(g)
-			delete(t.groups, g.key)
+			t.forget(part, g)
 		}
 		g = following
 	}
 }
 
-func (t *tracker) part(key string) *lruList {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(key)) // hash.Hash never fails
-	return &t.parts[h.Sum32()%partitions]
-}
+func (t *tracker) part(hash uint64) *lruList { return &t.parts[hash%partitions] }
 
 // restore opens the episode of a finding that was open when the process stopped.
 func (t *tracker) restore(w *Windows, f *detect.Finding) {
-	key := strings.Join(f.Group, string(keySeparator))
-	g := t.groups[key]
+	hash := xxhash.Sum64String(strings.Join(f.Group, string(keySeparator)))
+	g := t.groups[hash]
 	if g == nil {
-		g = t.create(w, key, f.FiredAt, func(detect.Finding) {})
+		g = t.create(w, hash, func() []string { return f.Group }, f.FiredAt, func(detect.Finding) {})
 	}
 	g.episode = restoredEpisode(f, t.span, t.hold)
 	w.opened(g)

@@ -9,18 +9,28 @@ import (
 	"github.com/gatewatch/gatewatch/event"
 )
 
+// reach is what the windows of a rule have in common.
+type reach struct {
+	limit   int   // how many events or values make the condition true
+	span    int64 // nanoseconds
+	field   fieldID
+	rules   []string // temporal types: the signatures of the rules, in order
+	excuses int      // how many events of the rule that excuses are enough; 0: there is none
+}
+
 // countWindow is event_count: the times of the last limit events, oldest first.
 type countWindow struct {
-	limit int
 	times []int64
 }
 
-func (w *countWindow) add(_ *event.Event, t int64) {
+func (w *countWindow) add(_ *event.Event, t int64, r *reach) { w.remember(t, r.limit) }
+
+func (w *countWindow) remember(t int64, limit int) {
 	i := len(w.times)
 	for i > 0 && w.times[i-1] > t {
 		i--
 	}
-	if len(w.times) < w.limit {
+	if len(w.times) < limit {
 		w.times = slices.Insert(w.times, i, t)
 		return
 	}
@@ -30,16 +40,12 @@ func (w *countWindow) add(_ *event.Event, t int64) {
 	}
 }
 
-func (w *countWindow) judge(newest, span int64) verdict {
-	inside := len(w.times)
-	for i := 0; i < len(w.times) && w.times[i] <= newest-span; i++ {
-		inside--
-	}
-	if inside < w.limit {
+func (w *countWindow) judge(newest int64, r *reach) verdict {
+	if len(w.times) < r.limit || w.times[0] <= newest-r.span {
 		return verdict{}
 	}
 	first := w.times[0]
-	return verdict{holds: true, until: first + span, observed: float64(inside), first: first, events: uint64(inside)}
+	return verdict{holds: true, until: first + r.span, observed: float64(r.limit), first: first, events: uint64(r.limit)}
 }
 
 // excusedWindow does not hold while enough events of the rule that excuses lie beside those that make it hold.
@@ -48,12 +54,9 @@ type excusedWindow struct {
 	excuses countWindow
 }
 
-func (w *excusedWindow) judge(newest, span int64) verdict {
-	v := w.window.judge(newest, span)
-	if !v.holds || len(w.excuses.times) < w.excuses.limit {
-		return v
-	}
-	if w.excuses.times[0] >= v.first {
+func (w *excusedWindow) judge(newest int64, r *reach) verdict {
+	v := w.window.judge(newest, r)
+	if v.holds && len(w.excuses.times) >= r.excuses && w.excuses.times[0] >= v.first {
 		return verdict{}
 	}
 	return v
@@ -61,25 +64,25 @@ func (w *excusedWindow) judge(newest, span int64) verdict {
 
 // valueWindow is value_count: the last limit distinct values of a field.
 type valueWindow struct {
-	field   fieldID
-	limit   int
-	span    int64
 	entries []valueEntry
 }
 
 type valueEntry struct {
 	hash        uint64 // the value's identity
 	first, last int64  // of the run of events that is still inside the window
-	events      uint32
-	head        string // the value, cut to maxExample bytes
+	events      uint64
+	head        string // the value, cut to maxExample bytes; of the first examples only
 }
 
-const maxExample = 80
+const (
+	maxExample = 80
+	examples   = 3 // values that a finding names
+)
 
-func (w *valueWindow) add(ev *event.Event, t int64) {
-	text := fieldText(ev, w.field)
+func (w *valueWindow) add(ev *event.Event, t int64, r *reach) {
+	text := fieldText(ev, r.field)
 	hash := xxhash.Sum64String(text)
-	w.entries = slices.DeleteFunc(w.entries, func(e valueEntry) bool { return e.last <= t-w.span })
+	w.entries = slices.DeleteFunc(w.entries, func(e valueEntry) bool { return e.last <= t-r.span })
 	oldest := 0
 	for i := range w.entries {
 		e := &w.entries[i]
@@ -94,7 +97,7 @@ func (w *valueWindow) add(ev *event.Event, t int64) {
 	}
 	entry := valueEntry{hash: hash, first: t, last: t, events: 1}
 	switch {
-	case len(w.entries) < w.limit:
+	case len(w.entries) < r.limit:
 		entry.head = strings.Clone(text[:min(len(text), maxExample)])
 		w.entries = append(w.entries, entry)
 	case w.entries[oldest].last <= t:
@@ -103,24 +106,24 @@ func (w *valueWindow) add(ev *event.Event, t int64) {
 	}
 }
 
-func (w *valueWindow) judge(newest, span int64) verdict {
+func (w *valueWindow) judge(newest int64, r *reach) verdict {
 	v := verdict{until: never, first: newest}
 	inside := 0
 	for i := range w.entries {
 		e := &w.entries[i]
-		if e.last <= newest-span {
+		if e.last <= newest-r.span {
 			continue
 		}
 		inside++
-		v.until = min(v.until, e.last+span)
-		v.events += uint64(e.events)
-		v.first = min(v.first, max(e.first, newest-span+1))
+		v.until = min(v.until, e.last+r.span)
+		v.events += e.events
+		v.first = min(v.first, max(e.first, newest-r.span+1))
 	}
-	if inside < w.limit {
+	if inside < r.limit {
 		return verdict{}
 	}
 	v.holds, v.observed = true, float64(inside)
-	for i := range w.entries[:min(3, len(w.entries))] {
+	for i := range w.entries[:min(examples, len(w.entries))] {
 		v.examples = append(v.examples, w.entries[i].head)
 	}
 	return v
@@ -128,49 +131,53 @@ func (w *valueWindow) judge(newest, span int64) verdict {
 
 // temporalWindow is temporal: when each rule matched last.
 type temporalWindow struct {
-	rules []string
-	last  []int64
+	last []int64
 }
 
-func (w *temporalWindow) add(ev *event.Event, t int64) {
+func (w *temporalWindow) add(ev *event.Event, t int64, r *reach) {
 	if w.last == nil {
-		w.last = make([]int64, len(w.rules))
-		for i := range w.last {
-			w.last[i] = -never
-		}
+		w.last = nevers(len(r.rules))
 	}
-	for i, id := range w.rules {
+	for i, id := range r.rules {
 		if matched(ev, id) {
 			w.last[i] = max(w.last[i], t)
 		}
 	}
 }
 
-func (w *temporalWindow) judge(newest, span int64) verdict {
-	first := slices.Min(w.last)
-	if first <= newest-span {
+func nevers(n int) []int64 {
+	times := make([]int64, n)
+	for i := range times {
+		times[i] = -never
+	}
+	return times
+}
+
+func (w *temporalWindow) judge(newest int64, r *reach) verdict {
+	return chain(slices.Min(w.last), newest, r)
+}
+
+// chain is the verdict of a temporal window whose oldest link is at first.
+func chain(first, newest int64, r *reach) verdict {
+	if first <= newest-r.span {
 		return verdict{}
 	}
-	n := len(w.rules)
-	return verdict{holds: true, until: first + span, observed: float64(n), first: first, events: uint64(n)}
+	n := len(r.rules)
+	return verdict{holds: true, until: first + r.span, observed: float64(n), first: first, events: uint64(n)}
 }
 
 // orderedWindow is temporal_ordered: start[i] is the latest time at which a chain began whose rules 0 to i matched one
 // after the other; an event may be one link of a chain only.
 type orderedWindow struct {
-	rules []string
 	start []int64
 }
 
-func (w *orderedWindow) add(ev *event.Event, t int64) {
+func (w *orderedWindow) add(ev *event.Event, t int64, r *reach) {
 	if w.start == nil {
-		w.start = make([]int64, len(w.rules))
-		for i := range w.start {
-			w.start[i] = -never
-		}
+		w.start = nevers(len(r.rules))
 	}
-	for i := len(w.rules) - 1; i >= 0; i-- { // backwards: this event's link must not carry the next one
-		if !matched(ev, w.rules[i]) {
+	for i := len(r.rules) - 1; i >= 0; i-- { // backwards: this event's link must not carry the next one
+		if !matched(ev, r.rules[i]) {
 			continue
 		}
 		if i == 0 {
@@ -181,13 +188,8 @@ func (w *orderedWindow) add(ev *event.Event, t int64) {
 	}
 }
 
-func (w *orderedWindow) judge(newest, span int64) verdict {
-	first := w.start[len(w.start)-1]
-	if first <= newest-span {
-		return verdict{}
-	}
-	n := len(w.rules)
-	return verdict{holds: true, until: first + span, observed: float64(n), first: first, events: uint64(n)}
+func (w *orderedWindow) judge(newest int64, r *reach) verdict {
+	return chain(w.start[len(w.start)-1], newest, r)
 }
 
 func matched(ev *event.Event, id string) bool {

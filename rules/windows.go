@@ -46,7 +46,10 @@ type Windows struct {
 	nextClose int64    // no episode closes before
 	now       int64    // newest event time seen
 	cut       time.Time
-	sources   map[string]string // interned source names of places that are kept
+	due       int64  // no group expires before
+	observed  uint64 // events
+	origins   map[origin]*origin
+	origin    *origin // of the last event
 
 	stats WindowStats
 }
@@ -71,13 +74,15 @@ func (s *Set) NewWindows(opts WindowOptions) *Windows {
 	if opts.MaxGroups <= 0 {
 		opts.MaxGroups = defaultMaxGroups
 	}
-	w := &Windows{set: s, opts: opts, bySig: map[string][]*tracker{}, excuses: map[string][]*tracker{}, nextClose: never, sources: map[string]string{}}
+	w := &Windows{set: s, opts: opts, bySig: map[string][]*tracker{}, excuses: map[string][]*tracker{}, nextClose: never, origins: map[origin]*origin{}}
 	w.now = -never
+	var groupings []*grouping
 	for _, r := range s.rules {
 		if !r.raises {
 			continue
 		}
 		t := newTracker(s, r, opts)
+		t.by = t.by.share(&groupings)
 		w.trackers = append(w.trackers, t)
 		w.bySig[t.signature] = append(w.bySig[t.signature], t)
 		if r.Unless != nil {
@@ -102,9 +107,10 @@ func (w *Windows) Observe(ev *event.Event, emit detect.Emit) {
 		w.cut = ev.IngestedAt
 	}
 	w.closeBefore(ev.Time.UnixNano(), emit)
+	w.observed++
 	for _, sig := range ev.Signatures {
 		for _, t := range w.excuses[sig] {
-			t.excuse(ev)
+			t.excuse(w, ev)
 		}
 		for _, t := range w.bySig[sig] {
 			t.observe(w, ev, emit)
@@ -115,8 +121,14 @@ func (w *Windows) Observe(ev *event.Event, emit detect.Emit) {
 // Advance implements detect.Detector.
 func (w *Windows) Advance(t time.Time, emit detect.Emit) {
 	w.closeBefore(t.UnixNano(), emit)
+	if w.now < w.due {
+		return
+	}
+	w.due = w.now + int64(time.Minute) // a group that is created meanwhile is not missed
 	for _, tr := range w.trackers {
-		tr.expire(w.now)
+		if tr.due() <= w.now {
+			tr.expire(w.now)
+		}
 	}
 }
 
@@ -177,20 +189,23 @@ func (w *Windows) opened(g *group) {
 	w.nextClose = min(w.nextClose, g.episode.closesAt())
 }
 
-// place returns the place of ev with an interned source, so that it may be kept.
-func (w *Windows) place(ev *event.Event) event.Place {
-	p := ev.Place()
-	name, ok := w.sources[p.Source]
-	if !ok {
-		if len(w.sources) >= maxSources {
-			clear(w.sources)
-		}
-		name = strings.Clone(p.Source)
-		w.sources[name] = name
+// originOf returns where ev came from, interned, so that it may be kept.
+func (w *Windows) originOf(ev *event.Event) *origin {
+	if o := w.origin; o != nil && o.generation == ev.Generation && o.source == ev.Source {
+		return o
 	}
-	p.Source = name
-	return p
+	key := origin{ev.Source, ev.Generation}
+	o := w.origins[key]
+	if o == nil {
+		if len(w.origins) >= maxOrigins {
+			clear(w.origins)
+		}
+		o = &origin{strings.Clone(ev.Source), ev.Generation}
+		w.origins[*o] = o
+	}
+	w.origin = o
+	return o
 }
 
-// maxSources bounds the interned names; after that they are gathered anew.
-const maxSources = 1 << 16
+// maxOrigins bounds the interned places; after that they are gathered anew.
+const maxOrigins = 1 << 16
