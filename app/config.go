@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -128,6 +129,11 @@ func (c Config) Validate() (faults []error) {
 func (s Source) validate(key string, names map[string]bool) (faults []error) {
 	if len(s.Files) == 0 {
 		faults = append(faults, fmt.Errorf("%s.files: empty: want at least one file or glob", key))
+	}
+	for i, glob := range s.Files {
+		if _, err := filepath.Match(glob, ""); err != nil || glob == "" {
+			faults = append(faults, fmt.Errorf("%s.files[%d]: %q: want a path or a glob such as /var/log/nginx/*.log", key, i, glob))
+		}
 	}
 	if s.Name != "" && names[s.Name] {
 		faults = append(faults, fmt.Errorf("%s.name: %q: another source has this name", key, s.Name))

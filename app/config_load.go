@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -35,28 +36,15 @@ func LoadConfig(path string, environ []string) (Config, error) {
 	}
 	overlayFaults := overlayEnv(root.Content[0], environ)
 	var c Config
-	decodeFaults := decodeStrict(&root, path, &c)
-	faults := append(overlayFaults, decodeFaults...)
-	if len(decodeFaults) == 0 {
-		faults = append(faults, c.Validate()...)
+	unknown, broken := checkTree(root.Content[0], reflect.TypeFor[Config](), "", path)
+	faults := slices.Concat(overlayFaults, unknown, broken)
+	if len(broken) > 0 {
+		return c, errors.Join(faults...)
 	}
-	return c, errors.Join(faults...)
-}
-
-// decodeStrict decodes the whole tree into c; unknown keys and wrong types are faults that name file, line and key.
-func decodeStrict(root *yaml.Node, path string, c *Config) []error {
-	faults := unknownKeys(root.Content[0], reflect.TypeOf(*c), "", path)
-	err := root.Decode(c)
-	var typeErr *yaml.TypeError
-	switch {
-	case errors.As(err, &typeErr):
-		for _, e := range typeErr.Errors {
-			faults = append(faults, fmt.Errorf("%s: %s", origin(path), e))
-		}
-	case err != nil:
-		faults = append(faults, fmt.Errorf("%s: %w", origin(path), err))
+	if err := root.Decode(&c); err != nil {
+		return c, errors.Join(append(faults, fmt.Errorf("%s: %w", origin(path), err))...)
 	}
-	return faults
+	return c, errors.Join(append(faults, c.Validate()...)...)
 }
 
 func origin(path string) string {
@@ -68,19 +56,27 @@ func origin(path string) string {
 
 var durationType = reflect.TypeFor[interface{ Nanoseconds() int64 }]()
 
-// unknownKeys walks the tree beside the type, so that a fault names the full key, the line and the nearest known key.
-func unknownKeys(node *yaml.Node, t reflect.Type, key, file string) (faults []error) {
+// checkTree walks the tree beside the type, so that a fault names file, line and full key: unknown keys with those that
+// are known in their place, and values of the wrong kind with what is wanted.
+func checkTree(node *yaml.Node, t reflect.Type, key, file string) (unknown, broken []error) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.Kind() == reflect.Slice && node.Kind == yaml.SequenceNode {
-		for i, item := range node.Content {
-			faults = append(faults, unknownKeys(item, t.Elem(), key+"["+strconv.Itoa(i)+"]", file)...)
-		}
-		return faults
+	gather := func(node *yaml.Node, t reflect.Type, key string) {
+		u, b := checkTree(node, t, key, file)
+		unknown, broken = append(unknown, u...), append(broken, b...)
 	}
-	if t.Kind() != reflect.Struct || node.Kind != yaml.MappingNode || decodesItself(t) {
-		return nil
+	switch {
+	case t.Kind() == reflect.Slice && node.Kind == yaml.SequenceNode:
+		for i, item := range node.Content {
+			gather(item, t.Elem(), key+"["+strconv.Itoa(i)+"]")
+		}
+		return unknown, broken
+	case t.Kind() != reflect.Struct || node.Kind != yaml.MappingNode || decodesItself(t):
+		if err := node.Decode(reflect.New(t).Interface()); err != nil {
+			broken = append(broken, wrongValue(node, t, key, file, err))
+		}
+		return unknown, broken
 	}
 	fields := yamlFields(t)
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -88,16 +84,55 @@ func unknownKeys(node *yaml.Node, t reflect.Type, key, file string) (faults []er
 		full := strings.TrimPrefix(key+"."+name.Value, ".")
 		field, known := fields[name.Value]
 		if !known {
-			where := origin(file)
-			if name.Line > 0 {
-				where += ":" + strconv.Itoa(name.Line)
-			}
-			faults = append(faults, fmt.Errorf("%s: unknown key %q; known here: %s", where, full, strings.Join(sortedKeys(fields), ", ")))
+			unknown = append(unknown, fmt.Errorf("%s: unknown key %q; known here: %s", place(file, name), full, strings.Join(sortedKeys(fields), ", ")))
 			continue
 		}
-		faults = append(faults, unknownKeys(value, field, full, file)...)
+		gather(value, field, full)
 	}
-	return faults
+	return unknown, broken
+}
+
+func place(file string, node *yaml.Node) string {
+	if node.Line == 0 {
+		return origin("")
+	}
+	return origin(file) + ":" + strconv.Itoa(node.Line)
+}
+
+// wrongValue says what a key wants. The errors of types that decode themselves say it on their own.
+func wrongValue(node *yaml.Node, t reflect.Type, key, file string, err error) error {
+	if own := (*yaml.TypeError)(nil); !errors.As(err, &own) {
+		return fmt.Errorf("%s: %s: %w", place(file, node), key, err)
+	}
+	want := "a list"
+	switch t.Kind() {
+	case reflect.Bool:
+		want = "true or false"
+	case reflect.Float32, reflect.Float64:
+		want = "a number"
+	case reflect.String:
+		want = "text"
+	case reflect.Struct, reflect.Map:
+		want = "a section of keys"
+	case reflect.Slice:
+	default:
+		want = "a whole number"
+		if t.Implements(durationType) {
+			want = "a duration such as 90s or 24h"
+		}
+	}
+	return fmt.Errorf("%s: %s: %s: want %s", place(file, node), key, shown(node), want)
+}
+
+// shown is a value as a fault quotes it.
+func shown(node *yaml.Node) string {
+	switch node.Kind {
+	case yaml.ScalarNode:
+		return strconv.Quote(node.Value)
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	return "a section"
 }
 
 func decodesItself(t reflect.Type) bool {

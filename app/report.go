@@ -61,7 +61,7 @@ func (r *Report) WriteText(w io.Writer, top int) error {
 }
 
 func (r *Report) writeOff(b *strings.Builder) {
-	if len(r.Off) == 0 {
+	if len(r.Off) == 0 || r.Events == 0 {
 		return
 	}
 	titles := map[string]string{}
@@ -81,6 +81,10 @@ func (r *Report) writeOff(b *strings.Builder) {
 }
 
 func (r *Report) writeIncidents(b *strings.Builder, top int) {
+	if r.Events == 0 {
+		b.WriteString("\nNo requests, so there is nothing to find.\n")
+		return
+	}
 	fmt.Fprintf(b, "\n%s incidents", thousands(uint64(len(r.Incidents))))
 	if len(r.Incidents) == 0 {
 		b.WriteString(".\n")

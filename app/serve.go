@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -377,6 +378,9 @@ func announce(w io.Writer, s *Server, dataDir string, created bool) {
 // listen opens the configured address, with TLS when there is a certificate.
 func listen(cfg Config) (l net.Listener, scheme string, err error) {
 	l, err = net.Listen("tcp", cfg.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w: stop what listens there, or give --listen another address", err)
+	}
 	if err != nil || cfg.TLS.Certificate == "" {
 		return l, "http", err
 	}

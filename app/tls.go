@@ -38,7 +38,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		}
 	}
 	if c.pair == nil {
-		return nil, fmt.Errorf("tls: %w", err)
+		return nil, fmt.Errorf("tls: certificate %s with key %s: %w", c.cfg.Certificate, c.cfg.Key, err)
 	}
 	return c.pair, nil
 }

@@ -19,7 +19,7 @@ var ErrNotInstalled = errors.New("the embedded engine is not installed; run `gat
 func LibraryPath() (string, error) {
 	if path := os.Getenv(LibraryEnv); path != "" {
 		if _, err := os.Stat(path); err != nil {
-			return "", fmt.Errorf("%s: %w", LibraryEnv, err)
+			return "", fmt.Errorf("%s: %w; name the file of libchdb, or unset it and run `gatewatch engine install`", LibraryEnv, err)
 		}
 		return path, nil
 	}
