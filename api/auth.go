@@ -25,12 +25,15 @@ func callerOf(c echo.Context) caller {
 	return who
 }
 
-// secretOf returns the key that the request carries: Authorization: Bearer, or X-Api-Key.
+// secretOf returns the key that the request carries: Authorization: Bearer, X-Api-Key, or where AWS Firehose puts it.
 func secretOf(r *http.Request) string {
 	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
 		return strings.TrimSpace(token)
 	}
-	return r.Header.Get("X-Api-Key")
+	if key := r.Header.Get("X-Api-Key"); key != "" {
+		return key
+	}
+	return r.Header.Get(firehoseKey)
 }
 
 // authorize lets a request pass when its key may use the route. A nil access passes everything.

@@ -11,6 +11,9 @@ type Config struct {
 	PublicMetrics bool `yaml:"public_metrics"`
 	// MaxStreams bounds the concurrent SSE streams. Default 500.
 	MaxStreams int `yaml:"max_streams"`
+	// FastlyServices are the ids of the Fastly services that may log here over HTTPS: the answer to Fastly's challenge
+	// names them. "*" stands for any.
+	FastlyServices []string `yaml:"fastly_services"`
 }
 
 // Validate returns every fault of c with the key, the value and what is accepted.
@@ -24,6 +27,11 @@ func (c Config) Validate() []error {
 	}
 	if c.MaxStreams < 0 {
 		faults = append(faults, fmt.Errorf("api.max_streams: %d: want 0 (default 500) or more", c.MaxStreams))
+	}
+	for i, id := range c.FastlyServices {
+		if id != "*" && !plainWord(id) {
+			faults = append(faults, fmt.Errorf("api.fastly_services[%d]: %q: want a service's id, or *", i, id))
+		}
 	}
 	return faults
 }

@@ -128,6 +128,12 @@ func (b *bench) example(name string) (target, body string, headers []string) {
 		body = `{"text":"seen"}`
 	case "POST /v1/keys":
 		body = `{"name":"another","role":"viewer"}`
+	case "POST /v1/ingest/firehose":
+		body = `{"requestId":"r-1","timestamp":1772366400000,"records":[]}`
+	case "POST /v1/logs":
+		body, headers = `{"resourceLogs":[]}`, []string{"Content-Type", "application/json"}
+	case "POST /v1/ingest/cloudflare":
+		body = `{"content":"tests"}`
 	case "POST /v1/ingest/raw":
 		body = `203.0.113.9 - - [01/Mar/2026:12:00:00 +0000] "GET /orders/1 HTTP/1.1" 200 12 "-" "curl/8.5.0"` + "\n"
 	case "POST /v1/ingest/events":

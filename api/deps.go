@@ -34,6 +34,7 @@ type Deps struct {
 	Sources    Sources
 	Normalizer ingest.Normalizer // for pushes that no agent normalised
 	Limits     ingest.Limits
+	WireFields []string // of logs that the normaliser asks for; see parsers.Options
 
 	Baselines Baselines
 	Rules     *rules.Set

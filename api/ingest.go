@@ -89,7 +89,11 @@ func (s *Server) ingestEvents(c echo.Context) error {
 			s.deps.Normalizer.Normalize(&b.Events[i])
 		}
 	}
-	return s.store(c, b)
+	out, err := s.write(c, b)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, out)
 }
 
 // headerFault names the header that is not acceptable when the error begins with one.
@@ -102,55 +106,95 @@ func headerFault(err error) error {
 	return badField(name, strings.TrimPrefix(text, name+": "))
 }
 
-// ingestRaw answers POST /v1/ingest/raw?format=…&source=…&service=…&time_zone=…: log lines as the gateway wrote them.
-func (s *Server) ingestRaw(c echo.Context) error {
-	p := s.query(c)
-	source, service := p.text("source"), p.text("service")
-	format := p.text("format")
-	spec := parsers.ParseSpec(format)
-	zone, err := time.LoadLocation(p.text("time_zone"))
-	if err != nil {
-		p.fault("time_zone", "want an IANA name such as Europe/Berlin")
+// reading says how the lines of a push are to be read.
+type reading struct {
+	source, service string
+	spec            parsers.Spec
+	zone            *time.Location
+}
+
+// reading takes the parameters format, source, service and time_zone.
+func (p *params) reading() reading {
+	r := reading{source: p.text("source"), service: p.text("service")}
+	return r.as(p.text("format"), p.text("time_zone"), p.fault)
+}
+
+// as adds format and zone, and reports what is wrong with them.
+func (r reading) as(format, zone string, fault func(field, detail string)) reading {
+	r.spec = parsers.ParseSpec(format)
+	var err error
+	if r.zone, err = time.LoadLocation(zone); err != nil {
+		fault("time_zone", "want an IANA name such as Europe/Berlin")
 	}
 	if format != "" {
-		if err := spec.Validate(); err != nil {
-			p.fault("format", err.Error())
+		if err := r.spec.Validate(); err != nil {
+			fault("format", err.Error())
 		}
 	}
+	return r
+}
+
+// read parses the lines of a body.
+func (s *Server) read(body io.Reader, how reading) (*ingest.Batch, error) {
+	parser, err := parsers.New(how.spec, parsers.Options{Location: how.zone, WireFields: s.deps.WireFields})
+	if err != nil {
+		return nil, badField("format", err.Error())
+	}
+	b, err := ingest.ReadRaw(body, ingest.RawOptions{
+		Parser: parser, Normalizer: s.deps.Normalizer, Source: how.source, Service: how.service, Limits: s.deps.Limits,
+	})
+	if err != nil {
+		return nil, bodyFault(err)
+	}
+	if auto, ok := parser.(*parsers.Auto); ok {
+		found := auto.Recognition()
+		b.Format, b.Confidence = found.Format, found.Confidence
+	}
+	return b, nil
+}
+
+// ingestRaw answers POST /v1/ingest/raw?format=…&source=…&service=…&time_zone=…: log lines as the gateway wrote them, or
+// JSON objects in any of the ways in which senders put several into a body.
+func (s *Server) ingestRaw(c echo.Context) error {
+	p := s.query(c)
+	how := p.reading()
 	if err := p.err(); err != nil {
 		return err
-	}
-	parser, err := parsers.New(spec, parsers.Options{Location: zone})
-	if err != nil {
-		return badField("format", err.Error())
 	}
 	r, err := s.body(c)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = r.Close() }()
-	b, err := ingest.ReadRaw(r, ingest.RawOptions{
-		Parser: parser, Normalizer: s.deps.Normalizer, Service: service, Limits: s.deps.Limits,
-	})
+	b, err := s.read(r, how)
 	if err != nil {
-		return bodyFault(err)
+		return err
 	}
+	format, confidence := b.Format, b.Confidence
 	if err := b.ReadHeader(c.Request().Header); err != nil {
 		return headerFault(err)
 	}
-	if source != "" {
-		b.Source = source
+	if how.source != "" {
+		b.Source = how.source
 	}
-	if auto, ok := parser.(*parsers.Auto); ok && b.Format == "" {
-		found := auto.Recognition()
-		b.Format, b.Confidence = found.Format, found.Confidence
+	if b.Format == "" {
+		b.Format, b.Confidence = format, confidence
 	}
-	return s.store(c, b)
+	out, err := s.write(c, b)
+	if err != nil {
+		return err
+	}
+	if out.Lines > 0 && out.Events == 0 && out.Failed > 0 {
+		p := problem(http.StatusUnprocessableEntity, "no line was read as a request; "+out.reason())
+		p.Errors = []FieldError{{"body", out.reason()}}
+		return p
+	}
+	return c.JSON(http.StatusOK, out)
 }
 
-// store hands a batch to the sink and answers when that has it. A batch without positions is a push: what it is stored
-// under is the committer's to choose.
-func (s *Server) store(c echo.Context, b *ingest.Batch) error {
+// write hands a batch to the sink and returns what to answer when that has it. A batch without positions is a push: what
+// it is stored under is the committer's to choose.
+func (s *Server) write(c echo.Context, b *ingest.Batch) (pushed, error) {
 	if b.Source == "" {
 		b.Source = "push/" + callerOf(c).name
 	}
@@ -161,17 +205,11 @@ func (s *Server) store(c echo.Context, b *ingest.Batch) error {
 	err := s.deps.Sink.Write(c.Request().Context(), b)
 	switch {
 	case err == nil:
+		return out, nil
 	case errors.Is(err, ingest.ErrRejected), errors.Is(err, ingest.ErrTooLarge), errors.Is(err, context.Canceled):
-		return err
-	default:
-		return unavailable("the store does not take events at the moment; send the same again", err)
+		return out, err
 	}
-	if out.Lines > 0 && out.Events == 0 && out.Failed > 0 && c.Path() == "/v1/ingest/raw" {
-		p := problem(http.StatusUnprocessableEntity, "no line was read as a request; "+out.reason())
-		p.Errors = []FieldError{{"body", out.reason()}}
-		return p
-	}
-	return c.JSON(http.StatusOK, out)
+	return out, unavailable("the store does not take events at the moment; send the same again", err)
 }
 
 func (p pushed) reason() string {

@@ -46,6 +46,10 @@ func (s *Server) routes() []route {
 
 		{http.MethodPost, "/v1/ingest/raw", ingesters, s.ingestRaw},
 		{http.MethodPost, "/v1/ingest/events", ingesters, s.ingestEvents},
+		{http.MethodPost, "/v1/ingest/firehose", ingesters, s.ingestFirehose},
+		{http.MethodPost, "/v1/ingest/cloudflare", ingesters, s.ingestCloudflare},
+		{http.MethodPost, "/v1/logs", ingesters, s.ingestOTLP},
+		{http.MethodGet, fastlyChallengePath, anyone, s.fastlyChallenge},
 
 		{http.MethodGet, "/v1/audit", admins, s.listAudit},
 		{http.MethodGet, "/v1/keys", admins, s.listKeys},

@@ -280,7 +280,7 @@ func (b *builder) rest(ctx context.Context) error {
 	rest, err := api.New(api.Deps{
 		Config: b.cfg.API, Incidents: s.incidents, Store: s.store, Keys: keys,
 		Sink: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm,
-		Limits:    ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20},
+		Limits:    ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, WireFields: b.cfg.Identity.WireFields(),
 		Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
 		Console: web.Handler(), Version: b.opts.Version, Logger: b.log, Registry: b.registry,
 	})

@@ -79,17 +79,22 @@ type RawOptions struct {
 	Limits     Limits
 }
 
-// ReadRaw reads a push of raw log lines from a decompressed body. Errors are as for DecodeEvents.
+// ReadRaw reads a push of raw log lines, or of JSON objects in a list or one after the other, from a decompressed body.
+// Errors are as for DecodeEvents.
 func ReadRaw(r io.Reader, o RawOptions) (*Batch, error) {
 	o.Limits.setDefaults()
 	text, err := readBody(r, o.Limits.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
-	b := &Batch{Source: o.Source, Events: make([]event.Event, 0, eventsIn(text, o.Limits.MaxEvents))}
+	rs := newRecords(text)
+	b := &Batch{Source: o.Source, Events: make([]event.Event, 0, rs.count(o.Limits.MaxEvents))}
 	rd := LineReader{Parser: o.Parser, Normalizer: o.Normalizer, Service: o.Service}
-	for number := uint64(1); len(text) > 0; number++ {
-		line := cutNewline(&text)
+	for number := uint64(1); ; number++ {
+		line, more := rs.next()
+		if !more {
+			return b, nil
+		}
 		if len(line) > o.Limits.MaxLine {
 			b.Lines++
 			b.fail(Failure{LineNumber: number, Error: fmt.Sprintf("%d bytes: the limit is %d", len(line), o.Limits.MaxLine)})
@@ -100,7 +105,6 @@ func ReadRaw(r io.Reader, o RawOptions) (*Batch, error) {
 		}
 		rd.Read(b, line, Failure{LineNumber: number}, number-1)
 	}
-	return b, nil
 }
 
 // LineReader turns lines into events of a batch: parse, normalise, count. It is not safe for concurrent use.

@@ -1,0 +1,58 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// ingestCloudflare answers POST /v1/ingest/cloudflare: a Logpush job with an HTTP destination. Before the job is made,
+// Cloudflare uploads a test that is no log (developers.cloudflare.com/logs/logpush/logpush-job/enable-destinations/http);
+// it must be taken like the rest. A batch with lines that do not parse is answered 200 as well, since Logpush would
+// send all of it again: they are counted.
+func (s *Server) ingestCloudflare(c echo.Context) error {
+	p := s.query(c)
+	how := p.reading()
+	if how.spec.Name == "" && how.spec.String() == "auto" {
+		how.spec.Name = "cloudflare"
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	r, err := s.body(c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	head := make([]byte, 256)
+	n, err := io.ReadFull(r, head)
+	if err == io.EOF || err == io.ErrUnexpectedEOF { //nolint:errorlint // io.ReadFull returns these two themselves
+		if head = head[:n]; logpushTest(head) {
+			return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
+		}
+	} else if err != nil {
+		return bodyFault(err)
+	}
+	b, err := s.read(io.MultiReader(bytes.NewReader(head), r), how)
+	if err != nil {
+		return err
+	}
+	out, err := s.write(c, b)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+// logpushTest tells the upload that validates a destination: {"content":"tests"}.
+func logpushTest(body []byte) bool {
+	var test map[string]json.RawMessage
+	if json.Unmarshal(bytes.TrimSpace(body), &test) != nil || len(test) != 1 {
+		return false
+	}
+	var content string
+	return json.Unmarshal(test["content"], &content) == nil && content == "tests"
+}
