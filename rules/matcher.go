@@ -55,23 +55,37 @@ func (s *Set) NewMatcher() *Matcher {
 // with other events: read it, never write into it.
 func (m *Matcher) Match(ev *event.Event) {
 	m.begin(ev)
-	m.scan(classURI)
+	m.judgePlain(m.scan(classURI))
 	if ev.UserAgent != "" {
 		m.scan(classUserAgent)
 	}
 	if ev.Referer != "" {
 		m.scan(classReferer)
 	}
-	p := m.set.program
+	m.judgeAll(&m.set.program.others)
+	ev.Signatures, ev.AttackScore = m.conclude()
+}
+
+// judgePlain judges the rules that depend on the request's target, method and status alone, or remembers what they said
+// of the same before.
+func (m *Matcher) judgePlain(e *scanEntry) {
+	if found, known := e.verdict(m.ev); known {
+		m.found = append(m.found, found...)
+		return
+	}
+	m.judgeAll(&m.set.program.plain)
+	e.remember(m.ev, m.found)
+}
+
+func (m *Matcher) judgeAll(rules *judging) {
 	for _, a := range m.trueAtoms {
-		for _, r := range p.triggers[a] {
+		for _, r := range rules.triggers[a] {
 			m.judge(r)
 		}
 	}
-	for _, r := range p.always {
+	for _, r := range rules.always {
 		m.judge(r)
 	}
-	ev.Signatures, ev.AttackScore = m.conclude()
 }
 
 func (m *Matcher) begin(ev *event.Event) {

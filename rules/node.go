@@ -6,6 +6,8 @@ type node interface {
 	// need returns atoms of which at least one is true whenever the node is, or nil when there are none that a scan
 	// judges, so that the node has to be judged for every event.
 	need(p *program) []int32
+	// plain reports whether the node depends on the request's target, method and status alone.
+	plain(p *program) bool
 }
 
 type (
@@ -107,4 +109,29 @@ func (m *Matcher) absent(a *atom) bool {
 		return m.ev.Referer == "" && m.set.program.matchesEmpty(a)
 	}
 	return false
+}
+
+func (n andNode) plain(p *program) bool { return allPlain(n, p) }
+
+func (n orNode) plain(p *program) bool { return allPlain(n, p) }
+
+func (n notNode) plain(p *program) bool { return n.of.plain(p) }
+
+func (n constNode) plain(*program) bool { return true }
+
+func (n atomNode) plain(p *program) bool {
+	a := &p.atoms[n]
+	if _, other := a.event.(*reference); other {
+		return false
+	}
+	return a.field == fieldMethod || a.field == fieldStatus || a.class == classURI && a.event == nil
+}
+
+func allPlain(nodes []node, p *program) bool {
+	for _, n := range nodes {
+		if !n.plain(p) {
+			return false
+		}
+	}
+	return true
 }

@@ -46,8 +46,26 @@ type program struct {
 	scan     *automaton
 	byLit    [classCount][][]int32 // by literal: the comparisons of the class that it may make true
 	unguided [classCount][]int32   // comparisons of the class without a literal
-	triggers [][]int32             // by atom: the rules to judge when it is true
-	always   []int32               // the rules to judge for every event
+	plain    judging               // the rules that depend on the request's target, method and status alone
+	others   judging
+}
+
+// judging says which of some rules have to be judged.
+type judging struct {
+	triggers [][]int32 // by atom: the rules to judge when it is true
+	always   []int32   // the rules to judge for every event
+}
+
+func (j *judging) add(rule int32, atoms []int32) {
+	if atoms == nil {
+		j.always = append(j.always, rule)
+		return
+	}
+	for _, id := range atoms {
+		if list := j.triggers[id]; len(list) == 0 || list[len(list)-1] != rule {
+			j.triggers[id] = append(j.triggers[id], rule)
+		}
+	}
 }
 
 func newProgram() *program {
@@ -131,17 +149,12 @@ func (p *program) finish(conditions []node) {
 			}
 		}
 	}
-	p.triggers = make([][]int32, len(p.atoms))
+	p.plain.triggers, p.others.triggers = make([][]int32, len(p.atoms)), make([][]int32, len(p.atoms))
 	for i, cond := range conditions {
-		ids := cond.need(p)
-		if ids == nil {
-			p.always = append(p.always, int32(i))
-			continue
-		}
-		for _, id := range ids {
-			if list := p.triggers[id]; len(list) == 0 || list[len(list)-1] != int32(i) {
-				p.triggers[id] = append(p.triggers[id], int32(i))
-			}
+		if cond.plain(p) {
+			p.plain.add(int32(i), cond.need(p))
+		} else {
+			p.others.add(int32(i), cond.need(p))
 		}
 	}
 	p.scan = newAutomaton(p.texts)

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"hash/maphash"
+	"slices"
+	"strings"
 
 	"github.com/gatewatch/gatewatch/event"
 )
@@ -18,7 +20,38 @@ type scanEntry struct {
 	key  []byte // the texts, joined by a zero byte
 	used bool
 	true []int32 // the comparisons that are true
+
+	verdicts []verdictOn // of the requests for the target
 }
+
+// verdictOn is what the rules that depend on target, method and status alone found.
+type verdictOn struct {
+	method string
+	status int
+	found  []int32 // signature indexes
+}
+
+// maxVerdicts bounds what is remembered of one target.
+const maxVerdicts = 4
+
+func (e *scanEntry) verdict(ev *event.Event) (found []int32, known bool) {
+	for i := range e.verdicts {
+		if v := &e.verdicts[i]; v.status == ev.Status && v.method == ev.Method {
+			return v.found, true
+		}
+	}
+	return nil, false
+}
+
+func (e *scanEntry) remember(ev *event.Event, found []int32) {
+	if !e.used || len(e.verdicts) >= maxVerdicts || len(ev.Method) > maxMethod {
+		return
+	}
+	e.verdicts = append(e.verdicts, verdictOn{strings.Clone(ev.Method), ev.Status, slices.Clone(found)})
+}
+
+// maxMethod is the length of the longest method that is remembered.
+const maxMethod = 16
 
 // Sizes of the tables (powers of two) and the longest texts that are kept.
 const (
@@ -46,7 +79,7 @@ func (c *scanCache) find(seed maphash.Seed, key []byte) (e *scanEntry, known boo
 	}
 	e.used = true
 	e.key = append(e.key[:0], key...)
-	e.true = e.true[:0]
+	e.true, e.verdicts = e.true[:0], e.verdicts[:0]
 	return e, false
 }
 
@@ -68,7 +101,7 @@ func classKey(b []byte, class scanClass, ev *event.Event) []byte {
 var classField = [classCount]fieldID{classURI: fieldURI, classUserAgent: fieldUserAgent, classReferer: fieldReferer}
 
 // scan marks the comparisons of a class that are true for the event and judges the rules that they lead to.
-func (m *Matcher) scan(class scanClass) {
+func (m *Matcher) scan(class scanClass) *scanEntry {
 	m.key = classKey(m.key[:0], class, m.ev)
 	e, known := m.caches[class].find(m.seed, m.key)
 	if !known {
@@ -78,6 +111,7 @@ func (m *Matcher) scan(class scanClass) {
 		m.atoms[a] = atomState{m.epoch, true}
 	}
 	m.trueAtoms = append(m.trueAtoms, e.true...)
+	return e
 }
 
 // judgeClass finds the comparisons of a class that are true.
