@@ -1,11 +1,14 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -166,4 +169,38 @@ func TestClockAheadIsJudgedApart(t *testing.T) {
 	if judged := s.stream.judge.Stats(); judged.Last.Time.After(time.Now()) {
 		t.Errorf("after the restart judged up to %v", judged.Last.Time)
 	}
+}
+
+// TestServeTellsWhatItCannotFollow holds that a server which sees nothing says why.
+func TestServeTellsWhatItCannotFollow(t *testing.T) {
+	dir := t.TempDir()
+	unknown := filepath.Join(dir, "unknown.log")
+	if err := os.WriteFile(unknown, []byte("hello\nworld\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var told lockedBuffer
+	startServer(t, Config{DataDir: filepath.Join(dir, "data"), Sources: []Source{
+		{Files: []string{filepath.Join(dir, "none-*.log")}}, {Files: []string{unknown}}, {Files: []string{dir}}, {Files: []string{"/proc/self/mem"}},
+	}}, ServeOptions{Logger: slog.New(slog.NewTextHandler(&told, nil))})
+	for _, want := range []string{"no file matches yet", "none-*.log", "no line of a log can be read", "gatewatch parse --explain", "not a regular file", "input/output error"} {
+		waitFor(t, want, func() bool { return strings.Contains(told.String(), want) })
+	}
+}
+
+// lockedBuffer is a buffer that is read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

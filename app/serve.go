@@ -189,16 +189,16 @@ func (b *builder) enrichment(ctx context.Context) (err error) {
 	b.enricher = enrich.NewEnricher(enrich.Options{Geo: b.geo.lookup(), Routes: b.routes})
 	b.watch = enrich.NewLoadBalancerWatch()
 	b.norm, err = enrich.NewNormalizer(b.cfg.Identity, enrich.NormalizerOptions{Key: b.secret, Watch: b.watch})
-	if err != nil {
-		return err
-	}
-	b.life.run("load balancer watch", b.warn)
-	return nil
+	return err
 }
 
-// warn tells of client addresses that are the load balancer's.
+const warnEvery = 5 * time.Second
+
+// warn tells of client addresses that are the load balancer's, and of lines that cannot be read.
 func (b *builder) warn(ctx context.Context) error {
-	return every(ctx, 10*time.Second, func() {
+	failed := &unread{log: b.log, told: map[string]uint64{}}
+	return every(ctx, warnEvery, func() {
+		failed.look(b.server.committer.Sources().Report())
 		for _, w := range b.watch.TakeWarnings() {
 			b.log.Warn(w.Message, "source", w.Source, "address", w.Address, "share", w.Share)
 		}
@@ -280,7 +280,7 @@ func (b *builder) rest(ctx context.Context) error {
 	rest, err := api.New(api.Deps{
 		Config: b.cfg.API, Incidents: s.incidents, Store: s.store, Keys: keys,
 		Sink: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm,
-		Limits:    ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, WireFields: b.cfg.Identity.WireFields(),
+		Limits: ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, WireFields: b.cfg.Identity.WireFields(),
 		Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
 		Console: web.Handler(), Version: b.opts.Version, Logger: b.log, Registry: b.registry,
 	})
@@ -302,11 +302,13 @@ func (b *builder) rest(ctx context.Context) error {
 }
 
 func (b *builder) sources(context.Context) error {
+	warnMissing(b.log, b.cfg.Sources)
 	var sample *demo
 	if b.opts.Demo {
 		sample = b.newDemo()
 		b.cfg.Sources = append(b.cfg.Sources, sample.source())
 	}
+	b.life.run("warnings", b.warn)
 	sources, err := b.tailSources()
 	if err != nil || len(sources) == 0 {
 		return err
