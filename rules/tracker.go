@@ -27,6 +27,7 @@ type tracker struct {
 	groups  map[uint64]*group // by the hash of their key
 	learned map[*group]*detect.BaselineRef
 	parts   [partitions]lruList
+	free    []*group
 	filled  uint64 // a bit for each part that has groups
 	cap     int    // groups in a partition
 
@@ -75,6 +76,8 @@ type window interface {
 	add(ev *event.Event, t int64, r *reach)
 	// judge evaluates the condition over (newest - span, newest].
 	judge(newest int64, r *reach) verdict
+	// reset forgets everything and keeps the room.
+	reset()
 }
 
 // verdict is the outcome of judging a window.
@@ -182,7 +185,8 @@ func (t *tracker) create(w *Windows, hash uint64, values func() []string, at tim
 		t.forget(part, victim)
 		w.stats.Evicted++
 	}
-	g := &group{hash: hash, newest: math.MinInt64, threshold: t.threshold}
+	g := t.blank()
+	g.hash, g.newest, g.threshold = hash, math.MinInt64, t.threshold
 	if l := t.rule.Learned; l != nil && w.opts.Thresholds != nil {
 		if q, ref, ok := w.opts.Thresholds.Quantile(t.rule, values(), at); ok {
 			if learned := int(math.Ceil(min(q*l.Factor, maxThreshold))); learned > g.threshold {
@@ -194,11 +198,20 @@ func (t *tracker) create(w *Windows, hash uint64, values func() []string, at tim
 			}
 		}
 	}
-	g.window = t.newWindow()
 	t.groups[hash] = g
 	part.push(g)
 	t.filled |= 1 << (hash % partitions)
 	return g
+}
+
+// blank returns a group that remembers nothing, with a window.
+func (t *tracker) blank() *group {
+	if n := len(t.free); n > 0 {
+		g := t.free[n-1]
+		t.free = t.free[:n-1]
+		return g
+	}
+	return &group{window: t.newWindow()}
 }
 
 func (t *tracker) newWindow() window {
@@ -227,6 +240,18 @@ func (t *tracker) forget(part *lruList, g *group) {
 	}
 }
 
+// recycle keeps the room of a group that nobody knows any more.
+func (t *tracker) recycle(g *group) {
+	if len(t.free) < maxFree {
+		g.window.reset()
+		*g = group{window: g.window}
+		t.free = append(t.free, g)
+	}
+}
+
+// maxFree bounds the groups that are kept for the next.
+const maxFree = 256
+
 // due is the event time at which expire is worth its while: half a timespan after the last.
 func (t *tracker) due() int64 {
 	if len(t.groups) == 0 {
@@ -253,6 +278,7 @@ func (t *tracker) expirePart(part *lruList, now int64) {
 		following := g.prev
 		if g.episode == nil {
 			t.forget(part, g)
+			t.recycle(g)
 		}
 		g = following
 	}

@@ -48,6 +48,8 @@ func (w *countWindow) judge(newest int64, r *reach) verdict {
 	return verdict{holds: true, until: first + r.span, observed: float64(r.limit), first: first, events: uint64(r.limit)}
 }
 
+func (w *countWindow) reset() { w.times = w.times[:0] }
+
 // excusedWindow does not hold while enough events of the rule that excuses lie beside those that make it hold.
 type excusedWindow struct {
 	window
@@ -62,6 +64,11 @@ func (w *excusedWindow) judge(newest int64, r *reach) verdict {
 	return v
 }
 
+func (w *excusedWindow) reset() {
+	w.window.reset()
+	w.excuses.reset()
+}
+
 // valueWindow is value_count: the last limit distinct values of a field.
 type valueWindow struct {
 	entries []valueEntry
@@ -71,7 +78,7 @@ type valueEntry struct {
 	hash        uint64 // the value's identity
 	first, last int64  // of the run of events that is still inside the window
 	events      uint64
-	head        string // the value, cut to maxExample bytes; of the first examples only
+	head        string // the value, cut to maxExample bytes, where it is one of the examples
 }
 
 const (
@@ -83,7 +90,7 @@ func (w *valueWindow) add(ev *event.Event, t int64, r *reach) {
 	text := fieldText(ev, r.field)
 	hash := xxhash.Sum64String(text)
 	w.entries = slices.DeleteFunc(w.entries, func(e valueEntry) bool { return e.last <= t-r.span })
-	oldest := 0
+	oldest, named := 0, 0
 	for i := range w.entries {
 		e := &w.entries[i]
 		if e.hash == hash {
@@ -94,14 +101,18 @@ func (w *valueWindow) add(ev *event.Event, t int64, r *reach) {
 		if e.last < w.entries[oldest].last {
 			oldest = i
 		}
+		if e.head != "" {
+			named++
+		}
 	}
 	entry := valueEntry{hash: hash, first: t, last: t, events: 1}
+	if named < examples {
+		entry.head = strings.Clone(text[:min(len(text), maxExample)])
+	}
 	switch {
 	case len(w.entries) < r.limit:
-		entry.head = strings.Clone(text[:min(len(text), maxExample)])
 		w.entries = append(w.entries, entry)
 	case w.entries[oldest].last <= t:
-		entry.head = strings.Clone(text[:min(len(text), maxExample)])
 		w.entries[oldest] = entry
 	}
 }
@@ -123,10 +134,17 @@ func (w *valueWindow) judge(newest int64, r *reach) verdict {
 		return verdict{}
 	}
 	v.holds, v.observed = true, float64(inside)
-	for i := range w.entries[:min(examples, len(w.entries))] {
-		v.examples = append(v.examples, w.entries[i].head)
+	for i := range w.entries {
+		if head := w.entries[i].head; head != "" {
+			v.examples = append(v.examples, head)
+		}
 	}
 	return v
+}
+
+func (w *valueWindow) reset() {
+	clear(w.entries)
+	w.entries = w.entries[:0]
 }
 
 // temporalWindow is temporal: when each rule matched last.
@@ -156,6 +174,8 @@ func nevers(n int) []int64 {
 func (w *temporalWindow) judge(newest int64, r *reach) verdict {
 	return chain(slices.Min(w.last), newest, r)
 }
+
+func (w *temporalWindow) reset() { w.last = nil }
 
 // chain is the verdict of a temporal window whose oldest link is at first.
 func chain(first, newest int64, r *reach) verdict {
@@ -191,6 +211,8 @@ func (w *orderedWindow) add(ev *event.Event, t int64, r *reach) {
 func (w *orderedWindow) judge(newest int64, r *reach) verdict {
 	return chain(w.start[len(w.start)-1], newest, r)
 }
+
+func (w *orderedWindow) reset() { w.start = nil }
 
 func matched(ev *event.Event, id string) bool {
 	_, ok := slices.BinarySearch(ev.Signatures, id)
