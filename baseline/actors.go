@@ -24,6 +24,15 @@ func whoOf(ev *event.Event) who {
 	return who{ip: ev.ClientIP}
 }
 
+// parseAddr reads an address that is known to be one, or none.
+func parseAddr(s string) netip.Addr {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a
+}
+
 func (w who) known() bool { return w.user != "" || w.ip.IsValid() }
 
 func (w who) clone() who { return who{strings.Clone(w.user), w.ip.WithZone("")} }
@@ -128,6 +137,14 @@ func (s episodes) closeHour(end time.Time, crossed []closing, emit detect.Emit) 
 		if !said[key] {
 			s.calm(key, emit)
 		}
+	}
+}
+
+// closeHours closes hour, in which crossed did, and the hours up to next, in which nobody was seen.
+func (s episodes) closeHours(hour, next int64, crossed []closing, emit detect.Emit) {
+	s.closeHour(hourTime(hour+1), crossed, emit)
+	for h := hour + 1; h < next && len(s.open) > 0; h++ {
+		s.closeHour(hourTime(h+1), nil, emit)
 	}
 }
 

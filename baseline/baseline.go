@@ -39,6 +39,10 @@ type Config struct {
 	// MinObjects is the least number of distinct objects that one user reads through one route in an hour that makes
 	// an enumeration. Default 25; a client without an identity needs four times as many, in sequence.
 	MinObjects int `yaml:"min_objects"`
+	// MinDayObjects is the same for a day, which slow readers are judged by. Default 60.
+	MinDayObjects int `yaml:"min_day_objects"`
+	// MinUserMegabytes is the least volume of responses to one user in an hour that makes a data volume. Default 100.
+	MinUserMegabytes int `yaml:"min_user_megabytes"`
 	// MaxEntities bounds how many users and clients, and how many (user, route) pairs, are counted in an hour.
 	// What comes on top is counted as overflow and not judged. Default 200000.
 	MaxEntities int `yaml:"max_entities"`
@@ -67,6 +71,8 @@ func (c Config) withDefaults() Config {
 	num(&c.MinErrors, 15)
 	num(&c.MinUserRequests, 300)
 	num(&c.MinObjects, 25)
+	num(&c.MinDayObjects, 60)
+	num(&c.MinUserMegabytes, 100)
 	num(&c.MaxEntities, 200_000)
 	return c
 }
@@ -94,6 +100,8 @@ func (c Config) Validate() []error {
 		{"min_errors", c.MinErrors},
 		{"min_user_requests", c.MinUserRequests},
 		{"min_objects", c.MinObjects},
+		{"min_day_objects", c.MinDayObjects},
+		{"min_user_megabytes", c.MinUserMegabytes},
 		{"max_entities", c.MaxEntities},
 	} {
 		check(k.value > 0, "baseline.%s: %d, want 1 or more", k.name, k.value)

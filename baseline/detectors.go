@@ -8,43 +8,6 @@ import (
 	"github.com/gatewatch/gatewatch/event"
 )
 
-// The names of the learned detectors.
-const (
-	EndpointTraffic    = "endpoint-traffic"
-	EndpointErrorBurst = "endpoint-error-burst"
-	UserRequestSpike   = "user-request-spike"
-	ObjectEnumeration  = "object-enumeration"
-)
-
-// Infos describes the learned detectors.
-func Infos() []detect.Info {
-	return []detect.Info{
-		{
-			ID: EndpointTraffic, Title: "Unusual traffic of an endpoint", Kind: detect.KindAvailability, Severity: detect.Medium,
-			Description: "Many clients ask an endpoint or a service far more often, or it is asked far less often, than at this hour of the week in the weeks before.",
-			Needs:       []string{"time", "method", "route", "client_ip"}, Learned: true,
-			OWASP: []string{"API4:2023"}, MITRE: []string{"T1499"},
-		},
-		{
-			ID: EndpointErrorBurst, Title: "Burst of errors", Kind: detect.KindAvailability, Severity: detect.High,
-			Description: "An endpoint fails far more often than it does by habit: with server errors, or with client errors for many clients.",
-			Needs:       []string{"time", "method", "route", "status"}, Learned: true,
-		},
-		{
-			ID: UserRequestSpike, Title: "User sends far more requests than usual", Kind: detect.KindAbuse, Severity: detect.Medium,
-			Description: "One user, or a client without an identity, sends many more requests in an hour than by its own habit and that of all others.",
-			Needs:       []string{"time", "client_ip"}, Learned: true,
-			OWASP: []string{"API4:2023"}, MITRE: []string{"T1499.002"},
-		},
-		{
-			ID: ObjectEnumeration, Title: "Objects read one after the other", Kind: detect.KindDataAccess, Severity: detect.High,
-			Description: "One user reads many more different objects through one endpoint in an hour than it and others do: broken object level authorisation being tried, or data being collected.",
-			Needs:       []string{"time", "method", "route", "object_ids", "status"}, Learned: true,
-			OWASP: []string{"API1:2023"}, MITRE: []string{"T1119", "T1213"},
-		},
-	}
-}
-
 func infoOf(id string) detect.Info {
 	for _, i := range Infos() {
 		if i.ID == id {
@@ -57,6 +20,7 @@ func infoOf(id string) detect.Info {
 // Detectors are the learned detectors over one sequence of models.
 type Detectors struct {
 	models *models
+	slow   *slowRead
 	all    []detect.Detector
 	hourly []*hourClock
 }
@@ -65,12 +29,13 @@ type Detectors struct {
 func NewDetectors(cfg Config) *Detectors {
 	cfg = cfg.withDefaults()
 	m := &models{}
-	traffic, errs := newTraffic(cfg, m), newErrorBurst(cfg, m)
-	users, objects := newUserSpike(cfg, m), newEnumeration(cfg, m)
+	traffic, errs, shifts := newTraffic(cfg, m), newErrorBurst(cfg, m), newShift(cfg, m)
+	users, objects, slow := newUserSpike(cfg, m), newEnumeration(cfg, m), newSlowRead(cfg, m)
+	surface, profile := newSurface(cfg, m), newProfile(cfg, m)
 	return &Detectors{
-		models: m,
-		all:    []detect.Detector{traffic, errs, users, objects},
-		hourly: []*hourClock{&users.clock, &objects.clock},
+		models: m, slow: slow,
+		all:    []detect.Detector{traffic, errs, shifts, users, objects, slow, surface, profile},
+		hourly: []*hourClock{&users.clock, &objects.clock, &slow.clock, &surface.clock, &profile.clock},
 	}
 }
 

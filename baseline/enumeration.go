@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
-
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 )
@@ -116,10 +114,7 @@ func (k reading) group() []string {
 
 // read notes an object and reports whether it is a new one.
 func (r *reader) read(ids []string) bool {
-	var h uint64
-	for _, id := range ids {
-		h = h*0x9e3779b97f4a7c15 + xxhash.Sum64String(id) + 1
-	}
+	h := objectHash(ids)
 	if r.many != nil {
 		if _, ok := r.many[h]; ok {
 			return false
@@ -137,7 +132,7 @@ func (r *reader) read(ids []string) bool {
 			r.seen = nil
 		}
 	}
-	if n, err := strconv.ParseUint(ids[len(ids)-1], 10, 64); err == nil && len(r.numbers) < mostNumbers {
+	if n, ok := objectNumber(ids); ok && len(r.numbers) < mostNumbers {
 		r.numbers = append(r.numbers, n)
 	}
 	return true
@@ -151,6 +146,11 @@ func (r *reader) sequence() (share float64, from, to uint64) {
 		return 0, 0, 0
 	}
 	ids := slices.Clone(r.numbers)
+	return neighbours(ids), ids[0], ids[len(ids)-1]
+}
+
+// neighbours sorts ids and returns the share of neighbours that are at most two apart.
+func neighbours(ids []uint64) float64 {
 	slices.Sort(ids)
 	near := 0
 	for i := 1; i < len(ids); i++ {
@@ -158,7 +158,17 @@ func (r *reader) sequence() (share float64, from, to uint64) {
 			near++
 		}
 	}
-	return float64(near) / float64(len(ids)-1), ids[0], ids[len(ids)-1]
+	return float64(near) / float64(len(ids)-1)
+}
+
+// objectNumber is the value of the last parameter, when it is a number.
+func objectNumber(ids []string) (n uint64, ok bool) {
+	last := ids[len(ids)-1]
+	if last == "" || last[0] < '0' || last[0] > '9' { // parsing would allocate an error
+		return 0, false
+	}
+	n, err := strconv.ParseUint(last, 10, 64)
+	return n, err == nil
 }
 
 const sequential = 0.5

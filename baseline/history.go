@@ -14,6 +14,39 @@ type History interface {
 	Actors(ctx context.Context, s Snapshot, fn func(ActorHours) error) error
 	// Objects calls fn for every (service, method, route, actor) that read objects.
 	Objects(ctx context.Context, s Snapshot, fn func(ObjectHours) error) error
+	// ObjectDays is Objects by the day (UTC): Hours are the days' first hours.
+	ObjectDays(ctx context.Context, s Snapshot, fn func(ObjectHours) error) error
+	// Shapes calls fn for every (service, method, route) that answered successfully (status 200 to 299).
+	Shapes(ctx context.Context, s Snapshot, fn func(ShapeHours) error) error
+	// Members calls fn for every (service, method, route) that at most MostMembers users used successfully, and for every
+	// service as a whole, with the number of its users only.
+	Members(ctx context.Context, s Snapshot, fn func(MemberList) error) error
+	// Countries calls fn for every user that sent successful requests (status below 400) whose country is known.
+	Countries(ctx context.Context, s Snapshot, fn func(user string, countries []string) error) error
+}
+
+// ShapeHours is what the successful answers of one endpoint looked like. All slices are as long as Hours.
+type ShapeHours struct {
+	Key       EndpointKey
+	Hours     []uint32
+	Successes []uint32
+	Anonymous []uint32  // without a user, a session and an authentication scheme
+	Timed     []uint32  // with a duration
+	Duration  []float32 // median of these in milliseconds, to a hundredth of its value or so
+	Sized     []uint32  // with a response size
+	Size      []float32 // median of these in bytes, to a hundredth of its value or so
+}
+
+// MostMembers is how many users an endpoint may have at most for its users to be listed.
+const MostMembers = 50
+
+// MemberList is who uses one endpoint. All slices are as long as Users, but for a service as a whole, which has only Count.
+type MemberList struct {
+	Key      EndpointKey
+	Count    uint64
+	Users    []string
+	First    []uint32 // hour of the first successful request
+	Requests []uint64
 }
 
 // EndpointHours is the history of one endpoint. All slices are as long as Hours.
@@ -32,6 +65,7 @@ type ActorHours struct {
 	Key      ActorKey
 	Hours    []uint32
 	Requests []uint32
+	KiB      []uint32 // of response bodies, rounded down
 }
 
 // ObjectHours is how many distinct objects one actor read successfully through one endpoint.

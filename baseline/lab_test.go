@@ -3,6 +3,7 @@ package baseline
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net/netip"
@@ -19,6 +20,7 @@ import (
 // users read, reports that only run in office hours, a login.
 type lab struct {
 	rng    *rand.Rand
+	more   *rand.Rand // of what the first generation of scenarios does not know
 	at     uint64
 	events []*event.Event
 }
@@ -27,7 +29,9 @@ var labStart = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
 
 const historyDays = 14
 
-func newLab(seed uint64) *lab { return &lab{rng: rand.New(rand.NewPCG(seed, 7))} }
+func newLab(seed uint64) *lab {
+	return &lab{rng: rand.New(rand.NewPCG(seed, 7)), more: rand.New(rand.NewPCG(seed, 8))}
+}
 
 func (l *lab) event(t time.Time, method, route string, status int) *event.Event {
 	e := new(event.Event)
@@ -36,6 +40,8 @@ func (l *lab) event(t time.Time, method, route string, status int) *event.Event 
 	e.Time, e.Source, e.Generation, e.Position = t, "shop.log", 1, l.at
 	e.Service, e.Method, e.Route, e.Path, e.Status = "shop", method, route, route, status
 	e.ClientIP = netip.AddrFrom4([4]byte{203, 0, 113, byte(l.rng.IntN(250) + 1)})
+	e.DurationMS, e.BytesOut = 20+l.more.ExpFloat64()*20, 2000+int64(l.more.IntN(2000))
+	e.Country, e.Lat, e.Lon = "DE", 52.5, 13.4
 	l.events = append(l.events, e)
 	return e
 }
@@ -81,6 +87,43 @@ func (l *lab) minutes(from, to time.Time, skip func(route string, t time.Time) b
 				l.event(at(), "GET", "/reports", 200)
 			}
 		}
+		l.staff(t)
+	}
+}
+
+// staff makes a minute of those who work in the shop: two who audit, a clerk with regular hours, a traveller, somebody
+// who works through a tunnel, and one who left on the first day.
+func (l *lab) staff(t time.Time) {
+	h, m := t.Hour(), t.Minute()
+	as := func(user, method, route string) *event.Event {
+		e := l.event(t.Add(time.Duration(l.more.IntN(60_000))*time.Millisecond), method, route, 200)
+		e.User = user
+		return e
+	}
+	if m%15 == 0 {
+		customer := fmt.Sprintf("u-%d", (h*4+m/15)*7%40)
+		as(customer, "GET", "/cart")
+		as(customer, "GET", "/stock")
+	}
+	if h >= 9 && h < 17 {
+		if m%20 == 0 {
+			as(fmt.Sprintf("auditor-%d", m/20%2), "POST", "/audit")
+		}
+		if m%6 == 0 {
+			as("clerk", "GET", "/stock")
+		}
+	}
+	if h == 10 && m%5 == 0 {
+		e := as("traveller", "GET", "/stock")
+		place := [...]string{"FR", "IT", "ES", "PL", "SE"}[t.YearDay()%5]
+		e.Country, e.Lat, e.Lon = place, 48, 2
+		e = as("tunnel", "GET", "/stock")
+		if m%10 == 0 {
+			e.Country, e.Lat, e.Lon = "US", 40.7, -74
+		}
+	}
+	if t.Before(labStart.AddDate(0, 0, 1)) && h >= 8 && h < 12 && m%10 == 0 {
+		as("leaver", "GET", "/stock")
 	}
 }
 
@@ -146,17 +189,23 @@ func (m memory) Endpoints(_ context.Context, s Snapshot, fn func(EndpointHours) 
 
 func (m memory) Actors(_ context.Context, s Snapshot, fn func(ActorHours) error) error {
 	hours := map[ActorKey]map[uint32]uint32{}
+	sent := map[ActorKey]map[uint32]int64{}
 	for _, e := range m.in(s) {
 		k := whoOf(e).key()
 		if hours[k] == nil {
 			hours[k] = map[uint32]uint32{}
 		}
 		hours[k][uint32(e.Time.Unix()/3600)]++
+		if sent[k] == nil {
+			sent[k] = map[uint32]int64{}
+		}
+		sent[k][uint32(e.Time.Unix()/3600)] += max(e.BytesOut, 0)
 	}
 	for k, byHour := range hours {
 		r := ActorHours{Key: k, Hours: sortedHours(byHour)}
 		for _, h := range r.Hours {
 			r.Requests = append(r.Requests, byHour[h])
+			r.KiB = append(r.KiB, uint32(sent[k][h]/1024))
 		}
 		if err := fn(r); err != nil {
 			return err
@@ -166,12 +215,20 @@ func (m memory) Actors(_ context.Context, s Snapshot, fn func(ActorHours) error)
 }
 
 func (m memory) Objects(_ context.Context, s Snapshot, fn func(ObjectHours) error) error {
+	return m.objects(s, 1, fn)
+}
+
+func (m memory) ObjectDays(_ context.Context, s Snapshot, fn func(ObjectHours) error) error {
+	return m.objects(s, 24, fn)
+}
+
+func (m memory) objects(s Snapshot, width uint32, fn func(ObjectHours) error) error {
 	hours := map[reading]map[uint32]map[string]bool{}
 	for _, e := range m.in(s) {
 		if len(e.ObjectIDs) == 0 || e.Status/100 != 2 {
 			continue
 		}
-		k, h := reading{endpointOf(e), whoOf(e)}, uint32(e.Time.Unix()/3600)
+		k, h := reading{endpointOf(e), whoOf(e)}, uint32(e.Time.Unix()/3600)/width*width
 		if hours[k] == nil {
 			hours[k] = map[uint32]map[string]bool{}
 		}
@@ -186,6 +243,139 @@ func (m memory) Objects(_ context.Context, s Snapshot, fn func(ObjectHours) erro
 			r.Distinct = append(r.Distinct, uint32(len(byHour[h])))
 		}
 		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m memory) Shapes(_ context.Context, s Snapshot, fn func(ShapeHours) error) error {
+	hours := map[EndpointKey]map[uint32][]*event.Event{}
+	for _, e := range m.in(s) {
+		if e.Status/100 != 2 || e.Route == "" {
+			continue
+		}
+		k := endpointOf(e)
+		if hours[k] == nil {
+			hours[k] = map[uint32][]*event.Event{}
+		}
+		h := uint32(e.Time.Unix() / 3600)
+		hours[k][h] = append(hours[k][h], e)
+	}
+	for k, byHour := range hours {
+		r := ShapeHours{Key: k, Hours: sortedHours(byHour)}
+		for _, h := range r.Hours {
+			var anonymous uint32
+			var durations, sizes []float64
+			for _, e := range byHour[h] {
+				if e.User == "" && e.Session == "" && e.AuthScheme == "" {
+					anonymous++
+				}
+				if e.DurationMS >= 0 {
+					durations = append(durations, e.DurationMS)
+				}
+				if e.BytesOut >= 0 {
+					sizes = append(sizes, float64(e.BytesOut))
+				}
+			}
+			r.Successes, r.Anonymous = append(r.Successes, uint32(len(byHour[h]))), append(r.Anonymous, anonymous)
+			r.Timed, r.Duration = append(r.Timed, uint32(len(durations))), append(r.Duration, float32(median(durations)))
+			r.Sized, r.Size = append(r.Sized, uint32(len(sizes))), append(r.Size, float32(median(sizes)))
+		}
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m memory) Members(_ context.Context, s Snapshot, fn func(MemberList) error) error {
+	type use struct {
+		first uint32
+		n     uint64
+	}
+	uses := map[EndpointKey]map[string]use{}
+	all := map[string]map[string]bool{}
+	for _, e := range m.in(s) {
+		if e.User == "" || e.Status/100 != 2 || e.Route == "" {
+			continue
+		}
+		k := endpointOf(e)
+		if uses[k] == nil {
+			uses[k] = map[string]use{}
+		}
+		if all[k.Service] == nil {
+			all[k.Service] = map[string]bool{}
+		}
+		all[k.Service][e.User] = true
+		u, seen := uses[k][e.User]
+		if h := uint32(e.Time.Unix() / 3600); !seen {
+			u.first = h
+		}
+		u.n++
+		uses[k][e.User] = u
+	}
+	for service, users := range all {
+		if err := fn(MemberList{Key: EndpointKey{Service: service}, Count: uint64(len(users))}); err != nil {
+			return err
+		}
+	}
+	for k, users := range uses {
+		if len(users) > MostMembers {
+			continue
+		}
+		r := MemberList{Key: k, Count: uint64(len(users))}
+		for _, u := range sortedStrings(users) {
+			r.Users, r.First, r.Requests = append(r.Users, u), append(r.First, users[u].first), append(r.Requests, users[u].n)
+		}
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m memory) Countries(_ context.Context, s Snapshot, fn func(string, []string) error) error {
+	found := map[string]map[string]bool{}
+	for _, e := range m.in(s) {
+		if e.User == "" || e.Country == "" || e.Status == 0 || e.Status >= 400 {
+			continue
+		}
+		if found[e.User] == nil {
+			found[e.User] = map[string]bool{}
+		}
+		found[e.User][e.Country] = true
+	}
+	for user, countries := range found {
+		if err := fn(user, sortedStrings(countries)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DayObjects implements Recent.
+func (m memory) DayObjects(_ context.Context, from, until time.Time, fn func(ObjectReads) error) error {
+	type at struct {
+		hour uint32
+		r    reading
+	}
+	rows := map[at]*ObjectReads{}
+	for _, e := range m {
+		if e.Time.Before(from) || !e.Time.Before(until) || len(e.ObjectIDs) == 0 || e.Status/100 != 2 {
+			continue
+		}
+		k := at{uint32(e.Time.Unix() / 3600), reading{endpointOf(e), whoOf(e)}}
+		if rows[k] == nil {
+			rows[k] = &ObjectReads{Key: k.r.endpoint, Actor: k.r.actor.key(), Hour: k.hour, First: e.Time}
+		}
+		rows[k].Requests++
+		rows[k].Objects = append(rows[k].Objects, e.ObjectIDs)
+	}
+	keys := slices.Collect(maps.Keys(rows))
+	slices.SortFunc(keys, func(a, b at) int { return int(a.hour) - int(b.hour) })
+	for _, k := range keys {
+		if err := fn(*rows[k]); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,8 @@ type lane struct {
 	counts func(e *Endpoint, key EndpointKey) bool // whether this lane counts what the model knows of key
 	judge  func(b *bucket, emit detect.Emit)
 	fails  bool // errors are counted, and actors only among failed requests
+	// note, when it is set, counts an event of an endpoint instead of all the above; services as a whole are not counted.
+	note func(c *cell, ev *event.Event, actor uint64)
 
 	started bool
 	partial bool // the bucket was not seen from its start
@@ -40,6 +42,7 @@ type cell struct {
 	server      uint32
 	first, last time.Time // events
 	actors      heavy
+	answers     answers // counted by a note
 
 	spikes, drops streak
 }
@@ -88,7 +91,9 @@ func (l *lane) observe(ev *event.Event, actor uint64, emit detect.Emit) {
 		return
 	}
 	key := endpointOf(ev)
-	l.count(key.service(), ev, actor)
+	if l.note == nil {
+		l.count(key.service(), ev, actor)
+	}
 	if !key.Whole() { // what is not HTTP has no endpoint
 		l.count(key, ev, actor)
 	}
@@ -108,6 +113,10 @@ func (l *lane) count(key EndpointKey, ev *event.Event, actor uint64) {
 	}
 	c.requests++
 	c.last = ev.Time
+	if l.note != nil {
+		l.note(c, ev, actor)
+		return
+	}
 	failed := ev.Status >= 400
 	if failed && ev.Status < 500 {
 		c.client++
@@ -170,7 +179,7 @@ func (l *lane) close(emit detect.Emit) {
 	}
 	for _, c := range l.touched {
 		c.requests, c.client, c.server = 0, 0, 0
-		c.actors = heavy{}
+		c.actors, c.answers = heavy{}, answers{}
 	}
 	l.touched = l.touched[:0]
 	l.start += l.width

@@ -42,11 +42,18 @@ func Recompute(ctx context.Context, cfg Config, h History, s Snapshot) (*Model, 
 		model: &Model{
 			Version: s.Version(), Snapshot: s, EffectiveFrom: s.effectiveFrom(), MinDays: cfg.MinDays, location: loc,
 			endpoints: map[EndpointKey]*Endpoint{}, objects: map[EndpointKey]*Objects{}, actors: map[ActorKey]Actor{},
+			members: map[EndpointKey]*Members{},
 		},
 	}
 	l.excluded = newExclusions(s.Excluded, l.routes)
 	if err := l.learnEndpoints(ctx, h, s); err != nil {
 		return nil, fmt.Errorf("learn endpoints: %w", err)
+	}
+	if err := l.learnShapes(ctx, h, s); err != nil {
+		return nil, fmt.Errorf("learn answers: %w", err)
+	}
+	if err := l.learnMembers(ctx, h, s); err != nil {
+		return nil, fmt.Errorf("learn who uses what: %w", err)
 	}
 	if err := l.learnActors(ctx, h, s); err != nil {
 		return nil, fmt.Errorf("learn users and clients: %w", err)
@@ -258,6 +265,7 @@ func (m *Model) index() {
 		}
 	}
 	slices.SortFunc(m.busy, func(a, b *Endpoint) int { return compareKeys(a.Key, b.Key) })
+	m.indexSurface()
 }
 
 // compareKeys orders services as a whole before endpoints, then by service, route and method.

@@ -54,45 +54,87 @@ func (b *crowdBuilder) add(hours, counts []uint32, leftOut func(int64) bool, scr
 }
 
 func (l *learner) learnActors(ctx context.Context, h History, s Snapshot) error {
-	users, clients := newCrowdBuilder(), newCrowdBuilder()
-	var scratch []float64
+	users, clients, volume := newCrowdBuilder(), newCrowdBuilder(), newCrowdBuilder()
+	var scratch, sent []float64
 	err := h.Actors(ctx, s, func(row ActorHours) error {
 		b := clients
 		if row.Key.User {
 			b = users
 		}
-		own, days := b.add(row.Hours, row.Requests, func(h int64) bool { return l.excluded.actor(row.Key, h) }, scratch)
+		leftOut := func(h int64) bool { return l.excluded.actor(row.Key, h) }
+		own, days := b.add(row.Hours, row.Requests, leftOut, scratch)
 		scratch = own
+		if row.Key.User && len(row.KiB) == len(row.Hours) {
+			sent, _ = volume.add(row.Hours, row.KiB, leftOut, sent)
+		}
 		if len(own) < leastReaderHours {
 			return nil
 		}
 		k := ActorKey{row.Key.User, strings.Clone(row.Key.Value)}
-		l.model.actors[k] = Actor{
+		a := Actor{
 			Hours: uint16(min(len(own), 65535)), Days: days, //nolint:gosec // bounded
 			Median: float32(median(own)), P99: round4(quantile(own, 0.99)), Max: float32(slices.Max(own)),
+			Last: row.Hours[len(row.Hours)-1],
+		}
+		if k.User {
+			a.Clock = l.span.clock(row.Hours)
+			if len(sent) > 0 {
+				a.MaxKiB = float32(slices.Max(sent))
+			}
+		}
+		l.model.actors[k] = a
+		return nil
+	})
+	l.model.users, l.model.clients, l.model.volume = users.crowd(), clients.crowd(), volume.crowd()
+	if err != nil {
+		return err
+	}
+	return h.Countries(ctx, s, func(user string, countries []string) error {
+		k := ActorKey{true, user}
+		if a, ok := l.model.actors[k]; ok {
+			for _, c := range countries {
+				a.Countries = append(a.Countries, strings.Clone(c))
+			}
+			slices.Sort(a.Countries)
+			l.model.actors[ActorKey{true, strings.Clone(user)}] = a
 		}
 		return nil
 	})
-	l.model.users, l.model.clients = users.crowd(), clients.crowd()
-	return err
+}
+
+// clock returns the hours of the day among hours.
+func (sp span) clock(hours []uint32) (bits uint32) {
+	for _, h := range hours {
+		if at := int64(h) - sp.from; at >= 0 && at < int64(len(sp.slots)) {
+			bits |= 1 << (sp.slots[at] % 24)
+		}
+	}
+	return bits
 }
 
 // objectsBuilder gathers one endpoint's object reads.
 type objectsBuilder struct {
 	users, clients *crowdBuilder
+	days           [2]*crowdBuilder // users, clients
 	readers        map[ActorKey]Reader
 }
 
 func (l *learner) learnObjects(ctx context.Context, h History, s Snapshot) error {
 	building := map[EndpointKey]*objectsBuilder{}
+	at := func(k EndpointKey) *objectsBuilder {
+		b := building[k]
+		if b == nil {
+			b = &objectsBuilder{
+				newCrowdBuilder(), newCrowdBuilder(), [2]*crowdBuilder{newCrowdBuilder(), newCrowdBuilder()}, map[ActorKey]Reader{},
+			}
+			building[k.clone()] = b
+		}
+		return b
+	}
 	var scratch []float64
 	err := h.Objects(ctx, s, func(row ObjectHours) error {
 		k := l.routes.resolve(row.Key)
-		b := building[k]
-		if b == nil {
-			b = &objectsBuilder{newCrowdBuilder(), newCrowdBuilder(), map[ActorKey]Reader{}}
-			building[k.clone()] = b
-		}
+		b := at(k)
 		crowd := b.clients
 		if row.Actor.User {
 			crowd = b.users
@@ -111,8 +153,36 @@ func (l *learner) learnObjects(ctx context.Context, h History, s Snapshot) error
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	err = h.ObjectDays(ctx, s, func(row ObjectHours) error {
+		k := l.routes.resolve(row.Key)
+		b, crowd := at(k), 1
+		if row.Actor.User {
+			crowd = 0
+		}
+		leftOut := func(h int64) bool {
+			for i := range int64(24) { // a day with an hour that is left out is left out
+				if l.excluded.actor(row.Actor, h+i) || l.excluded.endpoint(k, h+i) {
+					return true
+				}
+			}
+			return false
+		}
+		own, _ := b.days[crowd].add(row.Hours, row.Distinct, leftOut, scratch)
+		scratch = own
+		if r, ok := b.readers[row.Actor]; ok && len(own) > 0 {
+			r.DayMax = max(r.DayMax, float32(slices.Max(own)))
+			b.readers[ActorKey{row.Actor.User, strings.Clone(row.Actor.Value)}] = r
+		}
+		return nil
+	})
 	for k, b := range building {
-		o := &Objects{Key: k, Users: b.users.crowd(), Clients: b.clients.crowd(), readers: b.readers}
+		o := &Objects{
+			Key: k, Users: b.users.crowd(), Clients: b.clients.crowd(), readers: b.readers,
+			DayUsers: b.days[0].crowd(), DayClients: b.days[1].crowd(),
+		}
 		o.Days = max(o.Users.Days, o.Clients.Days)
 		l.model.objects[k] = o
 	}

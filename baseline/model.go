@@ -21,6 +21,14 @@ type Model struct {
 	actors    map[ActorKey]Actor
 	users     Crowd
 	clients   Crowd
+	// volume is the distribution of the KiB that users were sent in an hour.
+	volume Crowd
+	// members holds the endpoints that few users use.
+	members map[EndpointKey]*Members
+	// steady says of which services new endpoints are news; see fitSurface.
+	steady map[string]bool
+	// routes lists the routes that answered successfully, whatever the method.
+	routes map[EndpointKey]bool
 	// busy lists the endpoints and services whose drop is judged, services first, ordered by key.
 	busy []*Endpoint
 }
@@ -43,6 +51,11 @@ type Endpoint struct {
 
 	ClientErrors ErrorRate `json:"client_errors"`
 	ServerErrors ErrorRate `json:"server_errors"`
+
+	// Shape is what its successful answers look like; nil when none was seen.
+	Shape *Shape `json:"shape,omitempty"`
+	// Users is the number of users with successful requests, of a service as a whole only.
+	Users int `json:"users,omitempty"`
 }
 
 // ErrorRate is the learned share of requests that fail.
@@ -59,11 +72,14 @@ func (e *Endpoint) level(slot int) float64 {
 
 // Objects is what was learned about distinct objects read through one endpoint, per reader and hour.
 type Objects struct {
-	Key     EndpointKey         `json:"endpoint"`
-	Days    int                 `json:"days"`
-	Users   Crowd               `json:"users"`
-	Clients Crowd               `json:"clients"`
-	readers map[ActorKey]Reader // those with three hours or more
+	Key     EndpointKey `json:"endpoint"`
+	Days    int         `json:"days"`
+	Users   Crowd       `json:"users"`
+	Clients Crowd       `json:"clients"`
+	// DayUsers and DayClients are the same by the day (UTC): their Hours are actor-days.
+	DayUsers   Crowd               `json:"day_users"`
+	DayClients Crowd               `json:"day_clients"`
+	readers    map[ActorKey]Reader // those with three hours or more
 }
 
 // Crowd is the distribution of an hourly count over all the actors of a kind, hours without any left out.
@@ -84,6 +100,11 @@ type Actor struct {
 	Median float32 `json:"median"`
 	P99    float32 `json:"p99"`
 	Max    float32 `json:"max"`
+
+	MaxKiB    float32  `json:"kib,omitempty"`       // of response bodies in its highest hour
+	Clock     uint32   `json:"clock,omitempty"`     // the hours of the day seen, bit 0 is midnight in the model's zone; users only
+	Last      uint32   `json:"last,omitempty"`      // the last active hour, since 1970
+	Countries []string `json:"countries,omitempty"` // of successful requests, sorted; users only
 }
 
 // Reader is what was learned about the distinct objects that one actor reads in an hour through one endpoint.
@@ -91,6 +112,8 @@ type Reader struct {
 	Hours uint16  `json:"hours"`
 	Days  uint16  `json:"days"`
 	Max   float32 `json:"max"`
+	// DayMax is the most in a day.
+	DayMax float32 `json:"day_max,omitempty"`
 }
 
 // Endpoint returns what was learned about k, nil when nothing was. A key with only a service asks for the service.

@@ -23,6 +23,7 @@ const (
 	rowCrowd    = "crowd"
 	rowActors   = "actors"
 	rowReaders  = "readers"
+	rowMembers  = "members"
 )
 
 const chunkSize = 2000
@@ -31,6 +32,7 @@ const chunkSize = 2000
 type crowds struct {
 	Users   Crowd `json:"users"`
 	Clients Crowd `json:"clients"`
+	Volume  Crowd `json:"volume"`
 }
 
 // namedActor and namedReader are elements of chunks.
@@ -60,9 +62,12 @@ func (m *Model) Rows(fn func(Row) error) error {
 		}
 		w.row(rowActors, fmt.Sprintf("%06d", i), named)
 	}
-	w.row(rowCrowd, "all", crowds{m.users, m.clients})
+	w.row(rowCrowd, "all", crowds{m.users, m.clients, m.volume})
 	for _, k := range sortedKeys(m.endpoints) {
 		w.row(rowEndpoint, k.rowKey(), m.endpoints[k])
+	}
+	for _, k := range sortedKeys(m.members) {
+		w.row(rowMembers, k.rowKey(), m.members[k])
 	}
 	for _, k := range sortedKeys(m.objects) {
 		w.row(rowObjects, k.rowKey(), m.objects[k])
@@ -138,6 +143,7 @@ func NewModelBuilder(meta Meta) (*ModelBuilder, error) {
 		Version: meta.Version, Snapshot: meta.Snapshot, EffectiveFrom: meta.EffectiveFrom.UTC(), Events: meta.Events,
 		MinDays: meta.MinDays, location: loc,
 		endpoints: map[EndpointKey]*Endpoint{}, objects: map[EndpointKey]*Objects{}, actors: map[ActorKey]Actor{},
+		members: map[EndpointKey]*Members{},
 	}}, nil
 }
 
@@ -171,7 +177,13 @@ func (b *ModelBuilder) add(r Row) error {
 		if err := json.Unmarshal(data, &c); err != nil {
 			return err
 		}
-		b.m.users, b.m.clients = c.Users, c.Clients
+		b.m.users, b.m.clients, b.m.volume = c.Users, c.Clients, c.Volume
+	case rowMembers:
+		row := &Members{}
+		if err := json.Unmarshal(data, row); err != nil {
+			return err
+		}
+		b.m.members[row.Key] = row
 	case rowActors:
 		var named []namedActor
 		if err := json.Unmarshal(data, &named); err != nil {

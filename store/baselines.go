@@ -76,7 +76,7 @@ func (h *history) Actors(ctx context.Context, snap baseline.Snapshot, fn func(ba
 	var r baseline.ActorHours
 	var user string
 	var client netip.Addr
-	return h.s.each(ctx, "read actor history", sql, params, []any{&user, &client, &r.Hours, &r.Requests}, func() error {
+	return h.s.each(ctx, "read actor history", sql, params, []any{&user, &client, &r.Hours, &r.Requests, &r.KiB}, func() error {
 		r.Key = actorKey(user, client)
 		return fn(r)
 	})
@@ -84,11 +84,20 @@ func (h *history) Actors(ctx context.Context, snap baseline.Snapshot, fn func(ba
 
 // Objects implements baseline.History.
 func (h *history) Objects(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ObjectHours) error) error {
+	return h.objects(ctx, snap, false, fn)
+}
+
+// ObjectDays implements baseline.History.
+func (h *history) ObjectDays(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ObjectHours) error) error {
+	return h.objects(ctx, snap, true, fn)
+}
+
+func (h *history) objects(ctx context.Context, snap baseline.Snapshot, daily bool, fn func(baseline.ObjectHours) error) error {
 	late, err := h.later(ctx, snap)
 	if err != nil {
 		return err
 	}
-	sql, params := objectHistorySQL(snap, late)
+	sql, params := objectHistorySQL(snap, daily, late)
 	var r baseline.ObjectHours
 	var user string
 	var client netip.Addr

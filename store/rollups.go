@@ -30,7 +30,7 @@ FROM events`,
 	actorRollup = rollup{
 		table: "actor_hours", time: "hour",
 		same: `SELECT user, if(user = '', events.client_ip, toIPv6('::')) AS client_ip, toStartOfHour(time) AS hour,
-  count() AS requests
+  count() AS requests, sumIf(bytes_out, bytes_out > 0) AS bytes_out
 FROM events`,
 		group: "user, client_ip, hour",
 		where: "(user != '' OR events.client_ip != toIPv6('::'))",
@@ -97,13 +97,14 @@ ORDER BY service, route, method`
 // actorHistorySQL reads the hourly requests of every user and client.
 func actorHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
 	st := newStatement()
-	sql := `SELECT user, client_ip, arrayMap(h -> h.1, series), arrayMap(h -> h.2, series)
+	sql := `SELECT user, client_ip, arrayMap(h -> h.1, series), arrayMap(h -> h.2, series), arrayMap(h -> h.3, series)
 FROM
 (
-  SELECT user, client_ip, arraySort(groupArray((h, n))) AS series
+  SELECT user, client_ip, arraySort(groupArray((h, n, kib))) AS series
   FROM
   (
-    SELECT user, client_ip, toUInt32(intDiv(toUnixTimestamp(hour), 3600)) AS h, toUInt32(sum(requests)) AS n
+    SELECT user, client_ip, toUInt32(intDiv(toUnixTimestamp(hour), 3600)) AS h, toUInt32(sum(requests)) AS n,
+      toUInt32(least(intDiv(sum(bytes_out), 1024), 4294967295)) AS kib
     FROM ` + actorRollup.source(st, s, fromEvents) + `
     GROUP BY user, client_ip, h
   )
@@ -112,16 +113,20 @@ FROM
 	return sql, st.params
 }
 
-// objectHistorySQL reads the hourly distinct objects of every reader of every endpoint.
-func objectHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
+// objectHistorySQL reads the distinct objects of every reader of every endpoint, by the hour or by the day.
+func objectHistorySQL(s baseline.Snapshot, daily, fromEvents bool) (string, map[string]string) {
 	st := newStatement()
+	bucket := "toUInt32(intDiv(toUnixTimestamp(hour), 3600))"
+	if daily {
+		bucket = "toUInt32(intDiv(toUnixTimestamp(hour), 86400) * 24)"
+	}
 	sql := `SELECT service, method, route, user, client_ip, arrayMap(h -> h.1, series), arrayMap(h -> h.2, series)
 FROM
 (
   SELECT service, method, route, user, client_ip, arraySort(groupArray((h, n))) AS series
   FROM
   (
-    SELECT service, method, route, user, client_ip, toUInt32(intDiv(toUnixTimestamp(hour), 3600)) AS h,
+    SELECT service, method, route, user, client_ip, ` + bucket + ` AS h,
       toUInt32(uniqMerge(objects)) AS n
     FROM ` + objectRollup.source(st, s, fromEvents) + `
     GROUP BY service, method, route, user, client_ip, h

@@ -34,8 +34,16 @@ func TestHistorySQL(t *testing.T) {
 		"endpoints_events": func() (string, map[string]string) { return endpointHistorySQL(snap, false, true) },
 		"actors":           func() (string, map[string]string) { return actorHistorySQL(snap, false) },
 		"actors_events":    func() (string, map[string]string) { return actorHistorySQL(snap, true) },
-		"objects":          func() (string, map[string]string) { return objectHistorySQL(snap, false) },
-		"objects_events":   func() (string, map[string]string) { return objectHistorySQL(snap, true) },
+		"objects":          func() (string, map[string]string) { return objectHistorySQL(snap, false, false) },
+		"objects_events":   func() (string, map[string]string) { return objectHistorySQL(snap, false, true) },
+		"object_days":      func() (string, map[string]string) { return objectHistorySQL(snap, true, false) },
+		"shapes":           func() (string, map[string]string) { return shapeHistorySQL(snap) },
+		"members":          func() (string, map[string]string) { return memberHistorySQL(snap) },
+		"service_users":    func() (string, map[string]string) { return serviceUsersSQL(snap) },
+		"countries":        func() (string, map[string]string) { return countryHistorySQL(snap) },
+		"day_objects": func() (string, map[string]string) {
+			return dayObjectsSQL(snap.Until.AddDate(0, 0, -1), snap.Until)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, params := sql()

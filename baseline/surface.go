@@ -1,0 +1,298 @@
+package baseline
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
+)
+
+// surface is the detectors of what an API exposes: new-endpoint, new-method, missing-authentication, privileged-first-use.
+// All of them judge successful answers (2xx) only; HEAD and OPTIONS are left out.
+//
+// new-endpoint fires at the fifth success within an hour of a route that never answered before (OWASP API9:2023);
+// new-method the same for a method that its route never answered. Only of services of which new endpoints are news: known
+// for a week or more, with at most one new endpoint a week in the later half of that. At most three a service and hour.
+//
+// missing-authentication fires at the third success within an hour without a user, session or authentication scheme of an
+// endpoint that had one in 999 of 1,000 of 200 successes or more (OWASP API2:2023).
+//
+// privileged-first-use fires at the first success of a user on an endpoint that hardly anybody uses (at most a tenth of
+// the service's 20 users or more) and whose users have been the same for the later half of a week or more (OWASP
+// API5:2023).
+//
+// Known false positives: a release; a colleague who is given the right.
+type surface struct {
+	cfg      Config
+	models   *models
+	clock    hourClock
+	model    *Model
+	cells    map[EndpointKey]*surfaceCell
+	named    map[string]int // new endpoints by service in this hour
+	crossed  [surfaceKinds][]closing
+	episodes [surfaceKinds]episodes
+	uses     map[memberUse]*spell
+	told     map[string]*Model // groups that were told under a model: news once until the next one is learned
+}
+
+const (
+	surfaceNew = iota
+	surfaceMethod
+	surfaceOpen
+	surfacePrivileged
+	surfaceKinds
+)
+
+// surfaceCell is one endpoint in the present hour.
+type surfaceCell struct {
+	key     EndpointKey
+	kind    int // surfaceNew, surfaceMethod or surfaceOpen: what it is watched for; -1: nothing
+	members *Members
+	spell   *spell
+}
+
+// memberUse is the use of a privileged endpoint by somebody who never used it.
+type memberUse struct {
+	endpoint EndpointKey
+	user     string
+}
+
+const (
+	newSuccesses      = 5
+	openSuccesses     = 3
+	guardedSuccesses  = 200
+	mostAnonymous     = 0.001
+	surfacePatience   = 24 // hours
+	mostSurfaceCells  = 200_000
+	mostNewEndpoints  = 3
+	privilegedUseName = "first use"
+)
+
+func newSurface(cfg Config, m *models) *surface {
+	d := &surface{
+		cfg: cfg, models: m, cells: map[EndpointKey]*surfaceCell{}, named: map[string]int{},
+		uses: map[memberUse]*spell{}, told: map[string]*Model{},
+	}
+	for i, id := range []string{NewEndpoint, NewMethod, MissingAuthentication, PrivilegedFirstUse} {
+		d.episodes[i] = newEpisodes(id, surfacePatience)
+	}
+	return d
+}
+
+// Observe implements detect.Detector.
+func (d *surface) Observe(ev *event.Event, emit detect.Emit) {
+	d.Advance(ev.Time, emit)
+	if !d.clock.started {
+		d.clock.pass(ev.Time)
+		d.model = d.models.at(hourTime(d.clock.hour))
+	}
+	d.clock.stamp(ev)
+	if d.model == nil || ev.Status < 200 || ev.Status > 299 || ev.Route == "" || ev.Method == "HEAD" || ev.Method == "OPTIONS" ||
+		d.clock.partial || d.clock.late(ev) {
+		return
+	}
+	key := endpointOf(ev)
+	c := d.cells[key]
+	if c == nil {
+		c = d.cell(key.clone())
+	}
+	if c.members != nil && ev.User != "" {
+		d.use(ev, c, emit)
+	}
+	if c.kind < 0 || c.kind == surfaceOpen && (ev.User != "" || ev.Session != "" || ev.AuthScheme != "") {
+		return
+	}
+	d.count(ev, c, emit)
+}
+
+// cell says what an endpoint is watched for.
+func (d *surface) cell(key EndpointKey) *surfaceCell {
+	c := &surfaceCell{key: key, kind: -1, members: d.model.members[key]}
+	if len(d.cells) < mostSurfaceCells {
+		d.cells[key] = c
+	}
+	norm := d.model.Endpoint(key)
+	switch {
+	case norm != nil && norm.Shape != nil:
+		s := norm.Shape
+		if s.Successes >= guardedSuccesses && norm.Days >= d.model.MinDays && float64(s.Anonymous) <= mostAnonymous*float64(s.Successes) {
+			c.kind = surfaceOpen
+		}
+	case !d.model.steady[key.Service]:
+	case d.model.routes[EndpointKey{Service: key.Service, Route: key.Route}]:
+		c.kind = surfaceMethod
+	default:
+		c.kind = surfaceNew
+	}
+	return c
+}
+
+// count counts a success of an endpoint that has none by habit.
+func (d *surface) count(ev *event.Event, c *surfaceCell, emit detect.Emit) {
+	group := []string{c.key.Service, c.key.Method, c.key.Route}
+	s := c.spell
+	if s == nil {
+		s = &spell{episode: d.episodes[c.kind].open[groupKey(group)]}
+		c.spell = s
+	}
+	s.count(ev)
+	least := uint32(newSuccesses)
+	if c.kind == surfaceOpen {
+		least = openSuccesses
+	}
+	if s.n < least || s.crossed {
+		return
+	}
+	name := groupKey(append(group, fmt.Sprint(c.kind)))
+	if s.episode == nil {
+		if d.told[name] == d.model || c.kind != surfaceOpen && d.named[c.key.Service] >= mostNewEndpoints {
+			return
+		}
+		d.named[c.key.Service]++
+		d.told[name] = d.model
+		d.episodes[c.kind].begin(d.finding(ev, c, s, group), ev.Time, emit)
+		s.episode, s.added = d.episodes[c.kind].open[groupKey(group)], 0
+	}
+	s.crossed = true
+	d.crossed[c.kind] = append(d.crossed[c.kind], closing{groupKey(group), s})
+}
+
+func (d *surface) finding(ev *event.Event, c *surfaceCell, s *spell, group []string) detect.Finding {
+	info := infoOf([]string{NewEndpoint, NewMethod, MissingAuthentication}[c.kind])
+	hour := hourTime(d.clock.hour)
+	whole := d.model.Endpoint(c.key.service())
+	known, row, key := d.model.Snapshot.WindowDays, any(whole), c.key.service()
+	f := detect.Finding{
+		Title: info.Title, Kind: info.Kind, Severity: info.Severity, OWASP: info.OWASP, MITRE: info.MITRE,
+		Entity: c.key.entity(), Service: c.key.Service, Route: c.key.Route, Group: group,
+		FiredAt: ev.Time, FirstSeen: s.first, LastSeen: ev.Time, EventCount: uint64(s.n), Observed: float64(s.n),
+	}
+	where := append(c.key.where(), atLeast("status", "200"), below("status", "300"))
+	if whole != nil {
+		known = whole.Days
+	}
+	learned := history(known, 0, "")
+	switch c.kind {
+	case surfaceNew, surfaceMethod:
+		f.Unit = "successful requests"
+		learned = history(known, d.requests(c.key.Service), "requests")
+		f.Explanation = fmt.Sprintf("%s answered %s requests successfully and never did before, from %s; it was first asked for by %s",
+			c.key.subject(), thousands(uint64(s.n)), learned, whoOf(ev).clone().key().Value)
+		if c.kind == surfaceMethod {
+			f.Explanation = fmt.Sprintf("%s: the route never answered %s before, from %s; %s requests were successful, the first ones of %s",
+				c.key.subject(), c.key.Method, learned, thousands(uint64(s.n)), whoOf(ev).clone().key().Value)
+		}
+	default:
+		norm := d.model.Endpoint(c.key)
+		row, key = norm, c.key
+		learned = history(norm.Days, norm.Shape.Successes, "successful requests")
+		f.Unit, f.Expected = "successful requests without credentials", openSuccesses-1
+		f.Explanation = fmt.Sprintf("%s answered %s requests without any credentials successfully; by habit %s of %s had none, from %s",
+			c.key.subject(), thousands(uint64(s.n)), thousands(norm.Shape.Anonymous), thousands(norm.Shape.Successes), learned)
+		where = append(where, is("user", ""), is("session", ""), is("auth_scheme", ""))
+	}
+	f.Measure = detect.Measure{
+		Aggregate: detect.AggregateCount, Where: where, From: hour, To: hour.Add(time.Hour), Until: ownPlace(ev), Cut: d.clock.cut,
+	}
+	f.Baseline = ref(d.model, key.rowKey(), row, learned)
+	return f
+}
+
+func (d *surface) requests(service string) uint64 {
+	if e := d.model.Endpoint(EndpointKey{Service: service}); e != nil {
+		return e.Requests
+	}
+	return 0
+}
+
+// use judges a user's success on an endpoint that few use.
+func (d *surface) use(ev *event.Event, c *surfaceCell, emit detect.Emit) {
+	if _, found := slices.BinarySearch(c.members.Users, ev.User); found {
+		return
+	}
+	u := memberUse{c.key, ev.User}
+	s := d.uses[u]
+	if s == nil {
+		if len(d.uses) >= d.cfg.MaxEntities {
+			d.clock.overflow++
+			return
+		}
+		u.user = whoOf(ev).clone().user
+		s = &spell{}
+		d.uses[u] = s
+		d.first(ev, u, c, s, emit)
+		return
+	}
+	s.count(ev)
+}
+
+// first tells a user's first use in this hour, or prolongs what was told.
+func (d *surface) first(ev *event.Event, u memberUse, c *surfaceCell, s *spell, emit detect.Emit) {
+	actor := ActorKey{true, u.user}
+	group := actor.group(c.key.Service, c.key.Method, c.key.Route)
+	e := &d.episodes[surfacePrivileged]
+	s.episode = e.open[groupKey(group)]
+	s.count(ev)
+	name := groupKey(append(group, privilegedUseName))
+	if s.episode == nil {
+		if d.told[name] == d.model {
+			return
+		}
+		d.told[name] = d.model
+		info, m, hour := infoOf(PrivilegedFirstUse), c.members, hourTime(d.clock.hour)
+		known := history(m.Days, m.Requests, "requests")
+		e.begin(detect.Finding{
+			Title: info.Title, Kind: info.Kind, Severity: info.Severity, OWASP: info.OWASP, MITRE: info.MITRE,
+			Entity: actor.entity(), Service: c.key.Service, Route: c.key.Route, Group: group,
+			FiredAt: ev.Time, FirstSeen: ev.Time, LastSeen: ev.Time, EventCount: 1, Observed: 1, Unit: "successful requests",
+			Measure: detect.Measure{
+				Aggregate: detect.AggregateCount,
+				Where:     append(append(actor.where(), c.key.where()...), atLeast("status", "200"), below("status", "300")),
+				From:      hour, To: hour.Add(time.Hour), Until: ownPlace(ev), Cut: d.clock.cut,
+			},
+			Explanation: fmt.Sprintf("%s used %s successfully for the first time; only %d of %d users ever did, always the same, from %s",
+				u.user, c.key.subject(), len(m.Users), m.Of, known),
+			Baseline: ref(d.model, c.key.rowKey(), m, known),
+		}, ev.Time, emit)
+		s.episode, s.added = e.open[groupKey(group)], 0
+	}
+	s.crossed = true
+	d.crossed[surfacePrivileged] = append(d.crossed[surfacePrivileged], closing{groupKey(group), s})
+}
+
+// Advance implements detect.Detector.
+func (d *surface) Advance(to time.Time, emit detect.Emit) {
+	if !d.clock.started || !d.clock.pass(to) {
+		return
+	}
+	next := hourOf(to)
+	for i := range d.episodes {
+		d.episodes[i].closeHours(d.clock.hour, next, d.crossed[i], emit)
+		d.crossed[i] = d.crossed[i][:0]
+	}
+	for _, c := range d.cells {
+		c.spell = nil
+	}
+	clear(d.named)
+	clear(d.uses)
+	d.clock.hour, d.clock.partial = next, false
+	if m := d.models.at(hourTime(next)); m != d.model {
+		d.model = m
+		clear(d.cells)
+		clear(d.told)
+	}
+}
+
+// Restore implements detect.Detector.
+func (d *surface) Restore(open []detect.Finding) {
+	for i := range d.episodes {
+		d.episodes[i].restore(open)
+	}
+}
+
+// Lookback implements detect.Detector: the hour that is being counted.
+func (d *surface) Lookback() time.Duration { return time.Hour }
+
+var _ detect.Detector = (*surface)(nil)
