@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -202,6 +203,11 @@ func TestServeRefusesToStart(t *testing.T) {
 	startServer(t, Config{DataDir: busy}, ServeOptions{})
 	says(t, start(Config{DataDir: busy}), busy, "in use by another gatewatch", "--data-dir")
 
+	_, err = LockDataDir(busy)
+	says(t, err, busy, "in use by another gatewatch")
+	_, err = LockDataDir(junk + "/none")
+	says(t, err, junk+"/none", "--data-dir")
+
 	t.Setenv(engine.LibraryEnv, junk+"/libchdb.so")
 	says(t, start(Config{}), engine.LibraryEnv, "gatewatch engine install")
 	t.Setenv(engine.LibraryEnv, junk)
@@ -251,5 +257,22 @@ func TestServeSurvivesDamagedState(t *testing.T) {
 	}
 	if events, places := stored(t, s); events != 2*tries || places != events {
 		t.Errorf("%d events at %d places, want %d", events, places, 2*tries)
+	}
+}
+
+// TestServeWaitsForItsStore holds that an unreachable ClickHouse server is told of once, without its password, and that
+// the wait ends when it is told to.
+func TestServeWaitsForItsStore(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+	defer cancel()
+	var told lockedBuffer
+	cfg := Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"}
+	cfg.Store.DSN = "clickhouse://u:hunter2@127.0.0.1:9/db"
+	if err := Serve(ctx, cfg, ServeOptions{Logger: slog.New(slog.NewTextHandler(&told, nil))}); err != nil {
+		t.Errorf("told to stop while it waits: %v", err)
+	}
+	text := told.String()
+	if strings.Count(text, "the store cannot be used yet") != 1 || !strings.Contains(text, "connection refused") || strings.Contains(text, "hunter2") {
+		t.Errorf("it says\n%s", text)
 	}
 }

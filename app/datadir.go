@@ -28,6 +28,14 @@ func lockDir(dir string) (unlock func() error, err error) {
 	return f.Close, nil
 }
 
+// LockDataDir is for commands that work on the data directory of a server that does not run. The directory must exist.
+func LockDataDir(dir string) (unlock func() error, err error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("data directory: %w (--data-dir names the server's)", err)
+	}
+	return lockDir(dir)
+}
+
 const secretBytes = 32
 
 // installationSecret reads the secret under which sessions and API keys are hashed, and makes it at the first start.

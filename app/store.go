@@ -30,13 +30,16 @@ func openStore(ctx context.Context, cfg store.Config) (*store.Store, error) {
 
 // openStorePatiently waits for a server that cannot be reached yet, and says so.
 func openStorePatiently(ctx context.Context, cfg store.Config, log *slog.Logger) (*store.Store, error) {
-	const pause = time.Second
-	for {
+	told := ""
+	for pause := time.Second; ; pause = min(2*pause, 10*time.Second) {
 		st, err := openStore(ctx, cfg)
 		if err == nil || !errors.Is(err, store.ErrUnavailable) {
 			return st, err
 		}
-		log.Warn("the store cannot be used yet; trying again", "err", err, "in", pause)
+		if text := err.Error(); text != told {
+			told = text
+			log.Warn("the store cannot be used yet; trying until it can", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("gave up waiting for the store: %w", errors.Join(ctx.Err(), err))

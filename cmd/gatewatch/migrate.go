@@ -38,6 +38,11 @@ func (f storeFlags) with(ctx context.Context, log *slog.Logger, use func(*store.
 	cfg = cfg.WithDefaults()
 	cfg.Store.Logger = log
 	if cfg.Store.DSN == "" {
+		unlock, lockErr := app.LockDataDir(cfg.DataDir)
+		if lockErr != nil {
+			return lockErr
+		}
+		defer func() { err = errors.Join(err, unlock()) }()
 		eng, startErr := engine.Start(ctx, engine.SupervisorOptions{
 			Path: filepath.Join(cfg.DataDir, "store"), Config: cfg.Engine, Logger: log,
 		})
