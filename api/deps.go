@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ import (
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/rules"
 )
@@ -36,6 +38,7 @@ type Deps struct {
 	Limits     ingest.Limits
 	WireFields []string // of logs that the normaliser asks for; see parsers.Options
 
+	Decisions Decisions
 	Baselines Baselines
 	Rules     *rules.Set
 	Detectors []detect.Info // all, rules included
@@ -62,6 +65,21 @@ type Incidents interface {
 }
 
 var _ Incidents = (*incident.Manager)(nil)
+
+// Decisions is *decision.Book.
+type Decisions interface {
+	List(f decision.Filter) []decision.Decision
+	OfIncident(id string) []decision.Decision
+	Changes(bouncer string, startup bool, f decision.Filter) decision.Delta
+	Acknowledge(d decision.Delta)
+	Add(ctx context.Context, n decision.New, author string) (decision.Decision, error)
+	End(ctx context.Context, id uint64, actor, why string) (decision.Decision, error)
+	Policies() (list []decision.Policy, mode string, left int)
+	Check(client netip.Addr, user string) (decision.Under, bool)
+	CheckFails() string
+}
+
+var _ Decisions = (*decision.Book)(nil)
 
 // Store is what the server asks of *store.Store.
 type Store interface {

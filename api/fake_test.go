@@ -21,6 +21,7 @@ import (
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/rules"
 )
@@ -123,6 +124,16 @@ func (f *fakeStore) Reproduce(context.Context, detect.Measure) (string, map[stri
 	return "SELECT count() FROM events WHERE time >= {p0:DateTime64(9, 'UTC')}", map[string]string{"p0": "2026-03-01 12:00:00"}, f.value, f.events, f.down
 }
 
+func (f *fakeStore) AppendDecision(context.Context, decision.Row) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.down
+}
+
+func (f *fakeStore) LoadDecisions(context.Context, time.Time, func([]byte) error) error {
+	return f.down
+}
+
 // fakeSink stands in for the committer.
 type fakeSink struct {
 	batches []*ingest.Batch
@@ -196,6 +207,7 @@ type bench struct {
 	store   *fakeStore
 	sink    *fakeSink
 	manager *incident.Manager
+	book    *decision.Book
 	secrets map[Role]string
 	first   string // id of an incident
 }
@@ -205,6 +217,14 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 	b := &bench{
 		store: &fakeStore{keys: map[string][]byte{}, value: 40, events: 44}, sink: &fakeSink{}, secrets: map[Role]string{},
 		manager: incident.NewManager(incident.NewMemory(nil), incident.Options{Now: func() time.Time { return noon }}),
+	}
+	var err error
+	b.book, err = decision.NewBook(b.store, decision.Options{Now: func() time.Time { return noon }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.book.Add(context.Background(), decision.New{Value: "192.0.2.1"}, "ann"); err != nil {
+		t.Fatal(err)
 	}
 	keys, err := NewKeys(context.Background(), b.store, func() time.Time { return noon })
 	if err != nil {
@@ -221,7 +241,7 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 	}
 	d := Deps{
 		Config: Config{RatePerSecond: 1e9, Burst: 1e6}, Incidents: b.manager, Store: b.store, Keys: keys,
-		Sink: b.sink, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
+		Decisions: b.book, Sink: b.sink, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
 		Rules: set, Detectors: append(set.Infos(), baseline.Infos()...), Version: "test",
 		Now: func() time.Time { return noon.Add(24 * time.Hour) },
 	}
@@ -254,7 +274,11 @@ func (b *bench) ask(role Role, method, target, body string, headers ...string) a
 	path, query, _ := strings.Cut(target, "?")
 	r.URL.Path, r.URL.RawQuery = path, query // as it is: what does not parse has to be tried as well
 	r.RequestURI = target
-	if role != "" {
+	switch {
+	case role == "":
+	case strings.HasPrefix(path, "/v1/check"): // where Authorization is the asking client's
+		r.Header.Set(headerCheckKey, b.secrets[role])
+	default:
 		r.Header.Set("Authorization", "Bearer "+b.secrets[role])
 	}
 	for i := 0; i+1 < len(headers); i += 2 {

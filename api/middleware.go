@@ -20,6 +20,8 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	refused  *prometheus.CounterVec
+	dropped  *prometheus.CounterVec
+	checks   *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer, streams *atomic.Int64) *metrics {
@@ -34,8 +36,14 @@ func newMetrics(reg prometheus.Registerer, streams *atomic.Int64) *metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gatewatch_http_refused_total", Help: "Requests refused for their key, its role or its rate.",
 		}, []string{"reason"}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatewatch_bouncer_dropped_total", Help: "What bouncers reported to have dropped, by key name and unit.",
+		}, []string{"bouncer", "unit"}),
+		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatewatch_checks_total", Help: "Answers of /v1/check, with the decision's type when refused.",
+		}, []string{"answer", "reason"}),
 	}
-	reg.MustRegister(m.requests, m.seconds, m.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	reg.MustRegister(m.requests, m.seconds, m.refused, m.dropped, m.checks, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gatewatch_http_streams", Help: "Open SSE streams.",
 	}, func() float64 { return float64(streams.Load()) }))
 	return m

@@ -41,8 +41,19 @@ var (
 	readers   = access{RoleViewer, RoleAnalyst, RoleAdmin}
 	analysts  = access{RoleAnalyst, RoleAdmin}
 	admins    = access{RoleAdmin}
+	bouncers  = access{RoleViewer, RoleAnalyst, RoleAdmin, RoleBouncer}
+	reporters = access{RoleBouncer, RoleAdmin}
 	ingesters = access{RoleAgent, RoleAdmin}
 	anyone    access
+)
+
+// kind is how a route is guarded and answers errors.
+type kind int
+
+const (
+	ordinary   kind = iota
+	forBouncer      // in the contract of CrowdSec's bouncers
+	forGateway      // a check: any method, no rate limit
 )
 
 func (a access) allows(r Role) bool { return slices.Contains(a, r) }

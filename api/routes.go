@@ -14,6 +14,17 @@ type route struct {
 	handler echo.HandlerFunc
 }
 
+// kinds are the routes that are not ordinary: "METHOD path" to how it is guarded and answers errors.
+var kinds = map[string]kind{
+	"GET /v1/decisions":         forBouncer,
+	"HEAD /v1/decisions":        forBouncer,
+	"GET /v1/decisions/stream":  forBouncer,
+	"HEAD /v1/decisions/stream": forBouncer,
+	"POST /v1/usage-metrics":    forBouncer,
+	"GET /v1/check":             forGateway,
+	"GET /v1/check/*":           forGateway,
+}
+
 // routes is the table of the public surface.
 func (s *Server) routes() []route {
 	metricsAccess := readers
@@ -43,6 +54,18 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/v1/baselines/recompute", analysts, s.recompute},
 		{http.MethodGet, "/v1/jobs", readers, s.listJobs},
 		{http.MethodGet, "/v1/jobs/:id", readers, s.getJob},
+
+		{http.MethodGet, "/v1/incidents/:id/decisions", readers, s.incidentDecisions},
+		{http.MethodGet, "/v1/decisions", bouncers, s.listDecisions},
+		{http.MethodHead, "/v1/decisions", bouncers, s.listDecisions},
+		{http.MethodGet, "/v1/decisions/stream", bouncers, s.streamDecisions},
+		{http.MethodHead, "/v1/decisions/stream", bouncers, s.streamDecisions},
+		{http.MethodPost, "/v1/usage-metrics", reporters, s.takeUsage},
+		{http.MethodGet, "/v1/decisions/policies", readers, s.showPolicies},
+		{http.MethodPost, "/v1/decisions", analysts, s.addDecision},
+		{http.MethodDelete, "/v1/decisions/:id", analysts, s.endDecision},
+		{http.MethodGet, "/v1/check", bouncers, s.check},
+		{http.MethodGet, "/v1/check/*", bouncers, s.check},
 
 		{http.MethodPost, "/v1/ingest/raw", ingesters, s.ingestRaw},
 		{http.MethodPost, "/v1/ingest/events", ingesters, s.ingestEvents},

@@ -19,14 +19,15 @@ import (
 
 // Server answers REST. Build it with New; Run serves a listener, RunAdmin the admin socket.
 type Server struct {
-	deps    Deps
-	keys    *Keys
-	log     *slog.Logger
-	now     func() time.Time
-	metrics *metrics
-	limits  *limiters
-	public  *echo.Echo
-	admin   *echo.Echo
+	deps      Deps
+	keys      *Keys
+	log       *slog.Logger
+	now       func() time.Time
+	metrics   *metrics
+	limits    *limiters
+	throttles throttles
+	public    *echo.Echo
+	admin     *echo.Echo
 
 	streams  atomic.Int64
 	stopping chan struct{} // closed when the server stops: streams end
@@ -50,7 +51,8 @@ func New(d Deps) (*Server, error) {
 	}
 	s := &Server{
 		deps: d, keys: d.Keys, log: d.Logger, now: d.Now, stopping: make(chan struct{}),
-		limits: &limiters{perSecond: rate.Limit(d.Config.RatePerSecond), burst: d.Config.Burst, byKey: map[string]*rate.Limiter{}},
+		throttles: throttles{byID: map[uint64]*rate.Limiter{}},
+		limits:    &limiters{perSecond: rate.Limit(d.Config.RatePerSecond), burst: d.Config.Burst, byKey: map[string]*rate.Limiter{}},
 	}
 	s.metrics = newMetrics(d.Registry, &s.streams)
 	s.public = s.echo(s.routes(), s.authorize)
@@ -68,7 +70,14 @@ func (s *Server) echo(table []route, guard func(access, echo.HandlerFunc) echo.H
 	e.HTTPErrorHandler = s.answerError
 	e.Use(s.trace, s.recover, secure)
 	for _, r := range table {
-		e.Add(r.method, r.path, guard(r.access, r.handler))
+		switch kinds[r.method+" "+r.path] {
+		case forBouncer:
+			e.Add(r.method, r.path, s.forBouncers(guard(r.access, r.handler)))
+		case forGateway:
+			e.Any(r.path, s.authorizeCheck(r.access, r.handler))
+		default:
+			e.Add(r.method, r.path, guard(r.access, r.handler))
+		}
 	}
 	return e
 }

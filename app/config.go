@@ -12,6 +12,7 @@ import (
 	"github.com/gatewatch/gatewatch/api"
 	"github.com/gatewatch/gatewatch/baseline"
 	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
 	"github.com/gatewatch/gatewatch/ingest/route"
 	"github.com/gatewatch/gatewatch/parsers"
@@ -39,6 +40,7 @@ type Config struct {
 	Rules     RulesConfig     `yaml:"rules"`
 	Baseline  baseline.Config `yaml:"baseline"`
 	Incidents incident.Config `yaml:"incidents"`
+	Responses decision.Config `yaml:"responses"`
 	API       api.Config      `yaml:"api"`
 	Ingest    IngestConfig    `yaml:"ingest"`
 }
@@ -119,6 +121,7 @@ func (c Config) Validate() (faults []error) {
 	faults = append(faults, c.Routes.Validate()...)
 	faults = append(faults, c.Baseline.Validate()...)
 	faults = append(faults, c.Incidents.Validate()...)
+	faults = append(faults, c.Responses.Validate()...)
 	faults = append(faults, c.API.Validate()...)
 	if c.Ingest.MaxBodyMB < 0 {
 		faults = append(faults, fmt.Errorf("ingest.max_body_mb: %d: want 0 (default 64) or more", c.Ingest.MaxBodyMB))

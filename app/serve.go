@@ -20,6 +20,7 @@ import (
 	"github.com/gatewatch/gatewatch/baseline"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
 	"github.com/gatewatch/gatewatch/ingest/route"
@@ -53,6 +54,7 @@ type Server struct {
 	store     *store.Store
 	engine    *engine.Supervisor // nil with a store.dsn
 	incidents *incident.Manager
+	decisions *decision.Book
 	committer *ingest.Committer
 	stream    *stream
 	learner   *learner
@@ -116,6 +118,7 @@ func (b *builder) build(ctx context.Context) error {
 		{"store", b.openStore},
 		{"enrichment", b.enrichment},
 		{"detection", b.detection},
+		{"decisions", b.decisions},
 		{"ingest", b.ingest},
 		{"REST", b.rest},
 		{"sources", b.sources},
@@ -236,6 +239,21 @@ func (b *builder) detection(ctx context.Context) error {
 	return nil
 }
 
+func (b *builder) decisions(ctx context.Context) (err error) {
+	s := b.server
+	s.decisions, err = decision.NewBook(s.store, decision.Options{
+		Config: b.cfg.Responses, Now: b.opts.now, Logger: b.log, Registerer: b.registry,
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.decisions.Load(ctx); err != nil {
+		return err
+	}
+	b.life.run("decisions", func(ctx context.Context) error { return s.decisions.Run(ctx, s.incidents) })
+	return nil
+}
+
 func (b *builder) ingest(context.Context) (err error) {
 	s := b.server
 	stopped := make(chan struct{})
@@ -281,7 +299,7 @@ func (b *builder) rest(ctx context.Context) error {
 		Config: b.cfg.API, Incidents: s.incidents, Store: s.store, Keys: keys,
 		Sink: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm,
 		Limits: ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, WireFields: b.cfg.Identity.WireFields(),
-		Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
+		Decisions: s.decisions, Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
 		Console: web.Handler(), Version: b.opts.Version, Logger: b.log, Registry: b.registry,
 	})
 	if err != nil {
