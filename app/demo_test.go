@@ -10,7 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/baseline"
+	"github.com/gatewatch/gatewatch/detect"
 )
 
 // demoAt is a demo in a folder of its own that takes start for the present and learns nothing.
@@ -154,8 +155,8 @@ func TestDemoAttacksHaveRoom(t *testing.T) {
 	}
 }
 
-// TestDemoShowsEveryDetectorWithinAMinute runs `serve --demo` as it is.
-func TestDemoShowsEveryDetectorWithinAMinute(t *testing.T) {
+// TestDemoShowsIncidents runs `serve --demo` as it is, until every learned detector and both kinds of attack have shown.
+func TestDemoShowsIncidents(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: the demo takes a minute")
 	}
@@ -164,21 +165,22 @@ func TestDemoShowsEveryDetectorWithinAMinute(t *testing.T) {
 	}
 	s, _ := startServer(t, Config{DataDir: t.TempDir()}, ServeOptions{Demo: true})
 	missing := map[string]bool{
-		"endpoint-error-burst": true, "user-request-spike": true, "object-enumeration": true,
-		"login-burst": true, "secret-probing": true, "injection-attempts": true, "credential-stuffing": true,
+		baseline.EndpointTraffic: true, baseline.EndpointErrorBurst: true, baseline.UserRequestSpike: true, baseline.ObjectEnumeration: true,
+		string(detect.KindCredential): true, string(detect.KindWebAttack): true,
 	}
 	deadline := time.Now().Add(4 * time.Minute)
 	for len(missing) > 0 && time.Now().Before(deadline) {
 		time.Sleep(500 * time.Millisecond)
-		var list struct {
-			Incidents []*incident.Incident `json:"incidents"`
-		}
+		var list incidentList
 		get(t, s, s.AdminKey, "/v1/incidents?limit=100", &list)
 		for _, inc := range list.Incidents {
-			delete(missing, inc.Detector)
+			delete(missing, string(inc.Kind))
+			for _, signal := range inc.Signals {
+				delete(missing, signal.Detector)
+			}
 		}
 	}
-	for id := range missing {
-		t.Errorf("no incident of %s", id)
+	for what := range missing {
+		t.Errorf("no incident of %s", what)
 	}
 }

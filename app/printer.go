@@ -9,7 +9,7 @@ import (
 	"github.com/gatewatch/gatewatch/incident"
 )
 
-// printIncidents writes every incident once, when it appears, and again when it becomes more severe.
+// printIncidents writes every incident once, when it appears, and again when it becomes more severe. The explanation names the entity.
 func printIncidents(ctx context.Context, m *incident.Manager, from uint64, w io.Writer) error {
 	told := map[string]string{}
 	return m.Subscribe(ctx, from, func(p incident.Published) error {
@@ -19,8 +19,8 @@ func printIncidents(ctx context.Context, m *incident.Manager, from uint64, w io.
 			return nil
 		}
 		told[inc.ID] = severity
-		_, err := fmt.Fprintf(w, "%s  %-8s %3.0f  %s %s: %s\n      %s\n", inc.LastSeen.UTC().Format(time.RFC3339), severity, float64(inc.Score),
-			inc.Entity.Type, printable(inc.Entity.Value), printable(inc.Explanation), inc.ID)
+		_, err := fmt.Fprintf(w, "%s  %-8s %3.0f  %s\n      %s\n", inc.LastSeen.UTC().Format(time.RFC3339), severity, float64(inc.Score),
+			printable(inc.Explanation), inc.ID)
 		return err
 	})
 }
