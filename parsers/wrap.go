@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/gatewatch/gatewatch/event"
@@ -148,6 +149,25 @@ func openerOf(name string) opener {
 }
 
 func wrapperOf(name string, inner func() Parser) Parser { return newWrapParser(openerOf(name), inner) }
+
+// NewWrapped makes the parser of a wrapper ("syslog") around lines of any spec, auto included.
+func NewWrapped(wrapper string, inside Spec, o Options) (Parser, error) {
+	f, ok := Lookup(wrapper)
+	if !ok || !f.wrapper {
+		return nil, fmt.Errorf("format: %q is not a wrapper", wrapper)
+	}
+	if inside.String() == autoName {
+		return f.New(o)
+	}
+	if in, ok := Lookup(inside.Name); strings.Contains(inside.Name, "+") || ok && in.wrapper {
+		return nil, fmt.Errorf("format: %q is not a format that %s could carry", inside.Name, wrapper)
+	}
+	p, err := New(inside, o)
+	if err != nil {
+		return nil, err
+	}
+	return wrapperOf(f.Name, func() Parser { return p }), nil
+}
 
 // wrapFormat makes a row of the table of a wrapper; the inside is recognised.
 func wrapFormat(f Format) Format {
