@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewatch/gatewatch/baseline"
+	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/ingest/route"
 	"github.com/gatewatch/gatewatch/store"
 )
@@ -26,6 +27,7 @@ type learner struct {
 	log    *slog.Logger
 	now    func() time.Time
 
+	confirmed func(f incident.Filter) ([]baseline.Confirmed, error) // nil: no incidents are known
 	runner    *baseline.Runner
 	published chan *baseline.Model
 
@@ -90,13 +92,52 @@ func (l *learner) snapshot(context.Context) (baseline.Snapshot, error) {
 	}
 	s := l.cfg.Snapshot(now.Truncate(time.Second), cut, liveGeneration)
 	s.Aliases = aliases(l.routes)
-	return s, nil
+	return s, l.exclude(&s)
+}
+
+// exclude leaves the hours of confirmed incidents out of what is learned.
+func (l *learner) exclude(s *baseline.Snapshot) error {
+	if l.confirmed == nil {
+		return nil
+	}
+	from, until := s.From(), s.Until
+	list, err := l.confirmed(incident.Filter{Since: from, Until: until})
+	if err != nil {
+		return fmt.Errorf("look for confirmed incidents: %w", err)
+	}
+	s.Excluded = baseline.Exclusions(list, from, until)
+	return nil
+}
+
+// confirmedOf returns the confirmed incidents among m's: those that were resolved.
+func confirmedOf(m *incident.Manager) func(incident.Filter) ([]baseline.Confirmed, error) {
+	return func(f incident.Filter) ([]baseline.Confirmed, error) {
+		f.Statuses = []incident.Status{incident.StatusResolved}
+		var list []baseline.Confirmed
+		for cursor := ""; ; {
+			page, err := m.List(f, "first_seen", cursor, incident.MaxPage)
+			if err != nil {
+				return nil, err
+			}
+			for _, inc := range page.Incidents {
+				list = append(list, baseline.Confirmed{
+					Entity: inc.Entity, Services: inc.Services, From: inc.FirstSeen, To: inc.LastSeen,
+				})
+			}
+			if cursor = page.Next; cursor == "" {
+				return list, nil
+			}
+		}
+	}
 }
 
 // learn makes a model on the way through history, up to the event time until and for what comes after.
 func (l *learner) learn(ctx context.Context, until, cut time.Time) (*baseline.Model, error) {
 	s := l.cfg.Snapshot(until, cut, liveGeneration)
 	s.Aliases = aliases(l.routes)
+	if err := l.exclude(&s); err != nil {
+		return nil, err
+	}
 	m, err := baseline.Recompute(ctx, l.cfg, l.store.History(), s)
 	if err != nil {
 		return nil, fmt.Errorf("learn baselines up to %s: %w", until.Format(time.RFC3339), err)

@@ -80,6 +80,7 @@ func newStream(s stream, windows, apart detect.Detector) *stream {
 	}
 	st.judge = detect.NewJudge(emit, append([]detect.Detector{windows}, st.learned.List()...)...)
 	st.ahead = newAhead(st.log, emit, apart)
+	st.learner.confirmed = confirmedOf(st.incidents)
 	return st
 }
 
@@ -267,6 +268,11 @@ func (s *stream) replay(ctx context.Context) error {
 	if !place.Last.Time.IsZero() {
 		q.From = earlier(place.Last.Time, now).Add(-s.judge.Lookback())
 		since = earlier(cmp.Or(place.Ingested, now), now).Add(-s.judge.Lookback())
+	}
+	if !q.From.IsZero() {
+		if err := s.learned.Preload(ctx, s.store, q.From); err != nil {
+			return err
+		}
 	}
 	var replayed uint64
 	again := func(ev *event.Event) error {
