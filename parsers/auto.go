@@ -35,9 +35,10 @@ type familyParser struct {
 }
 
 const (
-	settleLines  = 64 // the choice is looked over at 2, 4, 8 ... lines up to here
-	burst        = 8  // consecutive failures that make Auto look again
-	maxAutoLines = 64 // lines kept for recognition
+	settleLines  = 64  // the choice is looked over at 2, 4, 8 ... lines up to here
+	burst        = 8   // consecutive failures that make Auto look again
+	maxAutoLines = 64  // lines kept for recognition
+	lookAgain    = 256 // failures in a row after which Auto looks again, at the most
 )
 
 // NewAuto returns a parser that recognises its format.
@@ -71,7 +72,7 @@ func (a *Auto) Parse(line string, ev *event.Event) error {
 	if a.lines < settleLines {
 		a.lines++
 		a.remember(line)
-		if a.lines&(a.lines-1) == 0 { // 1, 2, 4, 8 ...
+		if a.parser == nil || a.lines&(a.lines-1) == 0 { // until there is a choice, then at 1, 2, 4, 8 ...
 			_ = a.look(a.before(line)) // read reports the line's own error
 		}
 		if a.lines == settleLines {
@@ -91,7 +92,7 @@ func (a *Auto) Parse(line string, ev *event.Event) error {
 	if a.failures < a.retryAt {
 		return err
 	}
-	a.retryAt *= 2
+	a.retryAt += min(a.retryAt, lookAgain)
 	was := a.chosen.Name
 	if a.look(a.before(line)) == nil && a.chosen.Name != was {
 		ev.Reset()
