@@ -34,6 +34,7 @@ type Config struct {
 	Store     store.Config    `yaml:"store"`
 	Engine    engine.Config   `yaml:"engine"` // the embedded engine; it means nothing when store.dsn is set
 	Sources   []Source        `yaml:"sources"`
+	Syslog    []SyslogInput   `yaml:"syslog"`
 	Identity  enrich.Config   `yaml:"identity"`
 	GeoIP     []string        `yaml:"geoip"` // databases in MaxMind's format; several are combined
 	Routes    route.Config    `yaml:"routes"`
@@ -110,6 +111,9 @@ func (c Config) Validate() (faults []error) {
 	names := map[string]bool{}
 	for i, s := range c.Sources {
 		faults = append(faults, s.validate(fmt.Sprintf("sources[%d]", i), names)...)
+	}
+	for i, s := range c.Syslog {
+		faults = append(faults, s.validate(fmt.Sprintf("syslog[%d]", i), names, c.TLS)...)
 	}
 	st := c.Store
 	if st.DSN == "" {

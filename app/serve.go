@@ -24,6 +24,7 @@ import (
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
 	"github.com/gatewatch/gatewatch/ingest/route"
+	"github.com/gatewatch/gatewatch/ingest/syslog"
 	"github.com/gatewatch/gatewatch/ingest/tail"
 	"github.com/gatewatch/gatewatch/parsers"
 	"github.com/gatewatch/gatewatch/rules"
@@ -58,6 +59,7 @@ type Server struct {
 	committer *ingest.Committer
 	stream    *stream
 	learner   *learner
+	syslog    *syslog.Server // nil when nothing listens
 }
 
 // Serve runs everything in one process tree until ctx ends, then stops it in order: sources, requests, what was
@@ -122,6 +124,7 @@ func (b *builder) build(ctx context.Context) error {
 		{"ingest", b.ingest},
 		{"REST", b.rest},
 		{"sources", b.sources},
+		{"syslog", func(context.Context) error { return b.syslogInputs() }},
 	} {
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("start %s: %w", step.what, err)
