@@ -2,6 +2,10 @@ package rules
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
 	"strings"
 
 	"github.com/corazawaf/libinjection-go"
@@ -69,7 +73,13 @@ func (m *Matcher) injected(id fieldID, kind string) bool {
 			raw = raw[:maxValueBytes]
 		}
 		value := m.arena.decoded(raw, plus)
-		return !plainValue(value) && verdict(value)
+		if plainValue(value) {
+			return false
+		}
+		if leaves, ok := jsonTexts(value); ok {
+			return slices.ContainsFunc(leaves, func(s string) bool { return !plainValue(s) && verdict(s) })
+		}
+		return verdict(value)
 	}
 	switch id {
 	case fieldPath, fieldRequestLine:
@@ -87,6 +97,28 @@ func (m *Matcher) injected(id fieldID, kind string) bool {
 		}
 	}
 	return test(fieldText(m.ev, id), false)
+}
+
+// jsonTexts returns the names and texts of a JSON object or list; false when the value is none. Its quotes and commas are
+// no attempt to break out of a text.
+func jsonTexts(value string) (texts []string, ok bool) {
+	if value == "" || value[0] != '{' && value[0] != '[' {
+		return nil, false
+	}
+	dec := json.NewDecoder(strings.NewReader(value))
+	for len(texts) < maxParameters {
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			return texts, len(texts) > 0
+		}
+		if err != nil {
+			return nil, false
+		}
+		if s, isText := token.(string); isText {
+			texts = append(texts, s)
+		}
+	}
+	return nil, false
 }
 
 func (m *Matcher) injectedQuery(query string, test func(string, bool) bool) bool {
