@@ -16,7 +16,7 @@ import (
 )
 
 // startServer runs a server until the test ends or stop is called.
-func startServer(t *testing.T, cfg Config, o ServeOptions) (s *Server, stop func()) {
+func startServer(t testing.TB, cfg Config, o ServeOptions) (s *Server, stop func()) {
 	t.Helper()
 	requireEngine(t)
 	if cfg.Listen == "" {
@@ -49,7 +49,7 @@ func startServer(t *testing.T, cfg Config, o ServeOptions) (s *Server, stop func
 }
 
 // get decodes a REST answer.
-func get(t *testing.T, s *Server, key, path string, into any) {
+func get(t testing.TB, s *Server, key, path string, into any) {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodGet, s.URL+strings.TrimPrefix(path, "/"), nil)
 	if err != nil {
@@ -85,7 +85,7 @@ func bruteForce(client string, tries int, end time.Time) string {
 }
 
 // waitFor polls until ok says so.
-func waitFor(t *testing.T, what string, ok func() bool) {
+func waitFor(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for !ok() {
