@@ -20,10 +20,11 @@ func (e *fieldError) Error() string {
 	if e.until == "" {
 		return e.what
 	}
-	if e.what == "" {
-		return fmt.Sprintf("want %q at byte %d", e.until, e.at)
+	until, what := e.until[:min(len(e.until), 48)], e.what[:min(len(e.what), 48)] // of a pattern that somebody wrote
+	if what == "" {
+		return fmt.Sprintf("want %q at byte %d", until, e.at)
 	}
-	return fmt.Sprintf("want %q after %s at byte %d", e.until, e.what, e.at)
+	return fmt.Sprintf("want %q after %s at byte %d", until, what, e.at)
 }
 
 func bad(what string) error { return &fieldError{what: what} }
