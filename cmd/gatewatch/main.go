@@ -27,6 +27,7 @@ type cli struct {
 	Rules     rulesCmd     `cmd:"" help:"List, lint and test detection rules."`
 	Baseline  baselineCmd  `cmd:"" help:"Recompute and show baselines; score a series."`
 	Incidents incidentsCmd `cmd:"" help:"List, show and work on incidents of a running server."`
+	Decisions decisionsCmd `cmd:"" help:"Ban, throttle and freeze by hand; list and undo what is decided."`
 	Keys      keysCmd      `cmd:"" help:"Create, list and revoke API keys of a running server."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the store's schema up to date, or show where it stands."`
 	Engine    engineCmd    `cmd:"" help:"Install or run the embedded ClickHouse engine."`
