@@ -32,13 +32,14 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // fakeStore stands in for the store: keys, audit, events and measures in memory.
 type fakeStore struct {
-	mu     sync.Mutex
-	keys   map[string][]byte
-	audit  []auditEntry
-	where  []detect.Condition // of the last search
-	value  float64            // what a measure gives
-	events uint64
-	down   error
+	mu      sync.Mutex
+	keys    map[string][]byte
+	audit   []auditEntry
+	where   []detect.Condition // of the last search
+	history []event.Event      // what a backtest reads
+	value   float64            // what a measure gives
+	events  uint64
+	down    error
 }
 
 func (f *fakeStore) Ping(context.Context) error { return f.down }
@@ -118,6 +119,16 @@ func (f *fakeStore) FindEvents(
 		return []*event.Event{&e}, nil, f.down
 	}
 	return []*event.Event{&e}, &next, f.down
+}
+
+func (f *fakeStore) EachEvent(_ context.Context, _, _ time.Time, yield func(*event.Event) error) error {
+	for i := range f.history {
+		ev := f.history[i]
+		if err := yield(&ev); err != nil {
+			return err
+		}
+	}
+	return f.down
 }
 
 func (f *fakeStore) Reproduce(context.Context, detect.Measure) (string, map[string]string, float64, uint64, error) {

@@ -48,6 +48,7 @@ func (s *Server) routes() []route {
 
 		{http.MethodGet, "/v1/events", readers, s.searchEvents},
 		{http.MethodGet, "/v1/rules", readers, s.listRules},
+		{http.MethodPost, "/v1/rules/backtest", analysts, s.backtest},
 		{http.MethodGet, "/v1/detectors", readers, s.listDetectors},
 		{http.MethodGet, "/v1/sources", readers, s.listSources},
 		{http.MethodGet, "/v1/baselines", readers, s.listBaselines},

@@ -29,6 +29,8 @@ type Server struct {
 	public    *echo.Echo
 	admin     *echo.Echo
 
+	backtesting sync.Mutex // held while one runs
+
 	streams  atomic.Int64
 	stopping chan struct{} // closed when the server stops: streams end
 	stopOnce sync.Once

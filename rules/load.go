@@ -67,6 +67,21 @@ type draft struct {
 	node        *yaml.Node
 }
 
+// LoadText loads rules from a text over the built-in pack; name stands for the text in faults.
+func LoadText(opts Options, name, text string) (*Set, error) {
+	l := &loader{opts: opts, byID: map[string]*Rule{}}
+	if err := l.readAll(builtinFiles); err != nil {
+		return nil, err
+	}
+	l.layer = 1
+	l.readFile(name, []byte(text))
+	set := l.compile()
+	if len(l.faults) > 0 {
+		return nil, l.faults.sorted()
+	}
+	return set, nil
+}
+
 func (l *loader) readAll(fsys fs.FS) error {
 	return fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {

@@ -18,6 +18,8 @@ type WindowOptions struct {
 	MaxGroups int
 	// Thresholds supplies learned thresholds; nil leaves the written ones.
 	Thresholds Thresholds
+	// Only runs one rule of the set; nil runs all that raise findings.
+	Only *Rule
 }
 
 // Thresholds supplies what was learned about the measure of a rule.
@@ -78,7 +80,7 @@ func (s *Set) NewWindows(opts WindowOptions) *Windows {
 	w.now = -never
 	var groupings []*grouping
 	for _, r := range s.rules {
-		if !r.raises {
+		if r != opts.Only && (opts.Only != nil || !r.raises) {
 			continue
 		}
 		t := newTracker(s, r, opts)

@@ -9,11 +9,14 @@ import (
 	"github.com/gatewatch/gatewatch/rules"
 )
 
-// rulesCmd lists, checks and tests detection rules. It needs neither a server nor a store.
+// rulesCmd lists, checks and tests detection rules, which needs neither a server nor a store, and has a running server
+// play one over what it stored.
 type rulesCmd struct {
 	List rulesListCmd `cmd:"" help:"List the rules, one a line."`
 	Lint rulesLintCmd `cmd:"" help:"Load the rules and report every fault and remark; exit 1 on faults."`
 	Test rulesTestCmd `cmd:"" help:"Play the scenarios of the rules; exit 1 when one goes wrong."`
+
+	Backtest rulesBacktestCmd `cmd:"" help:"Say what a rule would have found in the events of a running server."`
 }
 
 // ruleSource says which rules a subcommand works on.
