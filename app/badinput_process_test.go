@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"os"
@@ -144,7 +145,10 @@ func fill(dir, file string) error {
 		return err
 	}
 	room := int64(st.Bavail)*st.Bsize - 64<<10
-	return os.WriteFile(file, make([]byte, room), 0o600)
+	if err := os.WriteFile(file, make([]byte, room), 0o600); !errors.Is(err, unix.ENOSPC) { // the engine writes too
+		return err
+	}
+	return nil
 }
 
 // TestStoppedDuringIngestCountsOnce stops and kills a server over and over while it reads a log that holds an attack:
@@ -263,7 +267,7 @@ func TestAnalyzeSurvivesAKilledEngine(t *testing.T) {
 	requireEngine(t)
 	log := filepath.Join(t.TempDir(), "access.log")
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	text := bruteForce(early, tries, now.Add(-48*time.Hour)) + visits(150_000, now.Add(-time.Hour)) + bruteForce(late, tries, now)
+	text := bruteForce(early, tries, now.Add(-48*time.Hour)) + visits(60_000, now.Add(-time.Hour)) + bruteForce(late, tries, now)
 	if err := os.WriteFile(log, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -287,8 +291,8 @@ func TestAnalyzeSurvivesAKilledEngine(t *testing.T) {
 	if !strings.Contains(told.String(), "the process ended and is started again") {
 		t.Fatalf("the engine was never killed:\n%s", told.String())
 	}
-	if int(report.Events) != 150_000+2*tries {
-		t.Errorf("%d events, want %d", report.Events, 150_000+2*tries)
+	if int(report.Events) != 60_000+2*tries {
+		t.Errorf("%d events, want %d", report.Events, 60_000+2*tries)
 	}
 	checkAttacks(t, report.Incidents)
 }
