@@ -24,6 +24,8 @@ const (
 	demoLimit = 128 << 20
 	// demoBucket is the width of the buckets in which busy endpoints are judged.
 	demoBucket = 5 * time.Minute
+	// demoOpening is how long the first attacks take: a run of the generator is not over before.
+	demoOpening = 10 * time.Minute
 )
 
 // demo writes the sample log of `serve --demo`: once a quiet past, so that there is something to learn from, then a shop
@@ -115,7 +117,7 @@ func (d *demo) past() (end time.Time, err error) {
 	return end, os.Rename(unfinished, d.file())
 }
 
-// live writes what happens from since or the bucket before the present one on, an hour a run.
+// live writes what happens from since or the bucket before the present one on, about an hour a run.
 func (d *demo) live(ctx context.Context, since time.Time) error {
 	now := d.now().UTC()
 	start := now.Truncate(demoBucket).Add(-demoBucket)
@@ -128,7 +130,7 @@ func (d *demo) live(ctx context.Context, since time.Time) error {
 		return fmt.Errorf("sample log: %w", err)
 	}
 	for err == nil {
-		end := now.Truncate(time.Hour).Add(time.Hour)
+		end := now.Add(demoOpening).Truncate(time.Hour).Add(time.Hour)
 		g := trafficgen.New(trafficgen.Config{
 			Seed: demoSeed, Run: uint64(start.Unix()), Start: start, Duration: end.Sub(start) - time.Millisecond, //nolint:gosec // after 1970
 			Rate: d.rate, Users: demoUsers, Attacks: append(attacks, laterAttacks(start, now, end)...),
