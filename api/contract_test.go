@@ -9,6 +9,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gatewatch/gatewatch/incident/exception"
 )
 
 // operation is what the contract says of one.
@@ -123,7 +125,15 @@ func (b *bench) example(name string) (target, body string, headers []string) {
 		target = "/v1/keys/key_" + b.secrets[RoleAgent][3:11]
 	}
 	target = strings.Replace(strings.Replace(target, "/decisions/{id}", "/decisions/1", 1), "{path}", "orders/1", 1)
+	if strings.Contains(target, "/suppressions/{id}") {
+		target = "/v1/suppressions/" + b.exceptions.List(exception.Suppress)[0].ID
+	}
+	if strings.Contains(target, "/allowlists/{id}") {
+		target = "/v1/allowlists/" + b.exceptions.List(exception.Allow)[0].ID
+	}
 	switch name {
+	case "POST /v1/suppressions", "POST /v1/allowlists":
+		body = `{"cidr":"198.51.100.0/24","reason":"our scanner"}`
 	case "POST /v1/decisions":
 		body = `{"value":"198.51.100.7","duration":"1h","reason":"seen elsewhere"}`
 	case "POST /v1/rules/backtest":

@@ -20,6 +20,7 @@ import (
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/incident/decision"
+	"github.com/gatewatch/gatewatch/incident/exception"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/rules"
 )
@@ -39,9 +40,11 @@ type Deps struct {
 	WireFields []string // of logs that the normaliser asks for; see parsers.Options
 
 	Decisions Decisions
-	Baselines Baselines
-	Rules     *rules.Set
-	Detectors []detect.Info // all, rules included
+	// Exceptions are the suppressions and allowlists.
+	Exceptions *exception.Registry
+	Baselines  Baselines
+	Rules      *rules.Set
+	Detectors  []detect.Info // all, rules included
 
 	// Ready says whether the server can do its work, with the reason when it cannot. Nil: Store.Ping decides alone.
 	Ready func(ctx context.Context) error
@@ -74,6 +77,7 @@ type Decisions interface {
 	Acknowledge(d decision.Delta)
 	Add(ctx context.Context, n decision.New, author string) (decision.Decision, error)
 	End(ctx context.Context, id uint64, actor, why string) (decision.Decision, error)
+	EndProtected(ctx context.Context, actor string) (int, error)
 	Policies() (list []decision.Policy, mode string, left int)
 	Check(client netip.Addr, user string) (decision.Under, bool)
 	CheckFails() string

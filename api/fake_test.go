@@ -22,6 +22,7 @@ import (
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/incident/decision"
+	"github.com/gatewatch/gatewatch/incident/exception"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/rules"
 )
@@ -145,6 +146,10 @@ func (f *fakeStore) LoadDecisions(context.Context, time.Time, func([]byte) error
 	return f.down
 }
 
+func (f *fakeStore) AppendException(context.Context, string, uint64, []byte) error { return f.down }
+
+func (f *fakeStore) LoadExceptions(context.Context, func([]byte) error) error { return f.down }
+
 // fakeSink stands in for the committer.
 type fakeSink struct {
 	batches []*ingest.Batch
@@ -219,6 +224,9 @@ type bench struct {
 	sink    *fakeSink
 	manager *incident.Manager
 	book    *decision.Book
+
+	exceptions *exception.Registry
+
 	secrets map[Role]string
 	first   string // id of an incident
 }
@@ -230,7 +238,13 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 		manager: incident.NewManager(incident.NewMemory(nil), incident.Options{Now: func() time.Time { return noon }}),
 	}
 	var err error
-	b.book, err = decision.NewBook(b.store, decision.Options{Now: func() time.Time { return noon }})
+	b.exceptions = exception.NewRegistry(b.store, func() time.Time { return noon })
+	for _, effect := range []exception.Effect{exception.Suppress, exception.Allow} {
+		if _, err := b.exceptions.Add(context.Background(), effect, exception.New{User: "the scanner", Reason: "ours"}, "ann"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.book, err = decision.NewBook(b.store, decision.Options{Guard: b.exceptions, Now: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +266,7 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 	}
 	d := Deps{
 		Config: Config{RatePerSecond: 1e9, Burst: 1e6}, Incidents: b.manager, Store: b.store, Keys: keys,
-		Decisions: b.book, Sink: b.sink, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
+		Decisions: b.book, Exceptions: b.exceptions, Sink: b.sink, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
 		Rules: set, Detectors: append(set.Infos(), baseline.Infos()...), Version: "test",
 		Now: func() time.Time { return noon.Add(24 * time.Hour) },
 	}

@@ -38,7 +38,17 @@ func (p *params) filter() incident.Filter {
 		Since:      p.time("since"),
 		Until:      p.time("until"),
 		Text:       p.text("q"),
+		Suppressed: p.suppressed(),
 	}
+}
+
+// suppressed reads what is to be done about suppressed incidents: left out unless asked for.
+func (p *params) suppressed() incident.Suppressed {
+	list := each(p, "suppressed", oneOf([]incident.Suppressed{incident.SuppressedOnly, incident.SuppressedAll}))
+	if len(list) == 0 {
+		return incident.SuppressedOut
+	}
+	return list[0]
 }
 
 // oneOf parses a word that must be in the list.

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/gatewatch/gatewatch/incident/exception"
 )
 
 // route is one operation: the OpenAPI file has the same, which a test holds.
@@ -56,6 +58,12 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/v1/jobs", readers, s.listJobs},
 		{http.MethodGet, "/v1/jobs/:id", readers, s.getJob},
 
+		{http.MethodGet, "/v1/suppressions", readers, s.listExceptions(exception.Suppress)},
+		{http.MethodPost, "/v1/suppressions", analysts, s.addException(exception.Suppress)},
+		{http.MethodDelete, "/v1/suppressions/:id", analysts, s.endException(exception.Suppress)},
+		{http.MethodGet, "/v1/allowlists", readers, s.listExceptions(exception.Allow)},
+		{http.MethodPost, "/v1/allowlists", analysts, s.addException(exception.Allow)},
+		{http.MethodDelete, "/v1/allowlists/:id", analysts, s.endException(exception.Allow)},
 		{http.MethodGet, "/v1/incidents/:id/decisions", readers, s.incidentDecisions},
 		{http.MethodGet, "/v1/decisions", bouncers, s.listDecisions},
 		{http.MethodHead, "/v1/decisions", bouncers, s.listDecisions},

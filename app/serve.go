@@ -21,6 +21,7 @@ import (
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/incident/decision"
+	"github.com/gatewatch/gatewatch/incident/exception"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
 	"github.com/gatewatch/gatewatch/ingest/route"
@@ -52,14 +53,15 @@ type Server struct {
 	URL      string // of console and REST
 	AdminKey string // the first admin key, when this start made it
 
-	store     *store.Store
-	engine    *engine.Supervisor // nil with a store.dsn
-	incidents *incident.Manager
-	decisions *decision.Book
-	committer *ingest.Committer
-	stream    *stream
-	learner   *learner
-	syslog    *syslog.Server // nil when nothing listens
+	store      *store.Store
+	engine     *engine.Supervisor // nil with a store.dsn
+	incidents  *incident.Manager
+	decisions  *decision.Book
+	exceptions *exception.Registry
+	committer  *ingest.Committer
+	stream     *stream
+	learner    *learner
+	syslog     *syslog.Server // nil when nothing listens
 }
 
 // Serve runs everything in one process tree until ctx ends, then stops it in order: sources, requests, what was
@@ -213,8 +215,12 @@ func (b *builder) warn(ctx context.Context) error {
 
 func (b *builder) detection(ctx context.Context) error {
 	s := b.server
+	s.exceptions = exception.NewRegistry(s.store, time.Now)
+	if err := s.exceptions.Load(ctx); err != nil {
+		return fmt.Errorf("load exceptions: %w", err)
+	}
 	s.incidents = incident.NewManager(s.store, incident.Options{
-		Config: b.cfg.Incidents, Now: time.Now, Logger: b.log, Registerer: b.registry,
+		Suppresses: s.exceptions.Suppresses, Config: b.cfg.Incidents, Now: time.Now, Logger: b.log, Registerer: b.registry,
 	})
 	if err := s.incidents.Load(ctx); err != nil {
 		return fmt.Errorf("load incidents: %w", err)
@@ -245,7 +251,7 @@ func (b *builder) detection(ctx context.Context) error {
 func (b *builder) decisions(ctx context.Context) (err error) {
 	s := b.server
 	s.decisions, err = decision.NewBook(s.store, decision.Options{
-		Config: b.cfg.Responses, Now: b.opts.now, Logger: b.log, Registerer: b.registry,
+		Config: b.cfg.Responses, Guard: s.exceptions, Now: b.opts.now, Logger: b.log, Registerer: b.registry,
 	})
 	if err != nil {
 		return err
@@ -302,7 +308,7 @@ func (b *builder) rest(ctx context.Context) error {
 		Config: b.cfg.API, Incidents: s.incidents, Store: s.store, Keys: keys,
 		Sink: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm,
 		Limits: ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, WireFields: b.cfg.Identity.WireFields(),
-		Decisions: s.decisions, Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
+		Decisions: s.decisions, Exceptions: s.exceptions, Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
 		Console: web.Handler(), Version: b.opts.Version, Logger: b.log, Registry: b.registry,
 	})
 	if err != nil {

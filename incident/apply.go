@@ -161,6 +161,9 @@ func (t *tx) begin(f *detect.Finding) *record {
 		CreatedAt: at,
 	}
 	inc.addHistory(Change{At: at, Actor: systemActor, Field: "status", To: string(StatusOpen), Reason: "first finding: " + f.Title})
+	if inc.SuppressedBy = t.m.suppresses(f); inc.SuppressedBy != "" {
+		inc.addHistory(Change{At: at, Actor: systemActor, Field: "suppressed_by", To: inc.SuppressedBy})
+	}
 	r := &record{Incident: inc}
 	t.changed[inc.ID] = r
 	t.order = append(t.order, inc.ID)
@@ -226,7 +229,12 @@ func (t *tx) settle(r *record, f *detect.Finding, more uint64, isNew bool) {
 	inc.EventCount = max(inc.EventCount, r.Coverage.count())
 	at := t.m.stamp(laterOf(f.FiredAt, f.LastSeen))
 	inc.reopen(f, isNew, t.m.opts.ReopenGrace, at)
+	if inc.SuppressedBy != "" && t.m.suppresses(f) == "" {
+		inc.addHistory(Change{At: at, Actor: systemActor, Field: "suppressed_by", From: inc.SuppressedBy, Reason: "a finding that nothing suppresses: " + f.Title})
+		inc.SuppressedBy = ""
+	}
 	inc.judge()
+	inc.heed(t.m.said(inc))
 	inc.Version++
 	inc.UpdatedAt = at
 

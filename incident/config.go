@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatewatch/gatewatch/detect"
 )
 
 // Config is the `incidents` section of the configuration. The zero value means the documented defaults.
@@ -71,7 +73,9 @@ type Options struct {
 	Config
 	// Now stamps created_at, updated_at, notes and history. Nil: the event time of the finding that caused the change,
 	// which makes a one-shot run's output depend on its input alone.
-	Now        func() time.Time
+	Now func() time.Time
+	// Suppresses returns the id of the suppression that hides a finding, "" when none does. Nil: none ever does.
+	Suppresses func(*detect.Finding) string
 	Logger     *slog.Logger          // nil: discard
 	Registerer prometheus.Registerer // nil: no metrics
 }

@@ -75,6 +75,9 @@ type Incident struct {
 	Notes     []Note    `json:"notes,omitempty"`
 	History   []Change  `json:"history,omitempty"`
 
+	// SuppressedBy is the suppression that hides it; empty as soon as a finding joins that none hides.
+	SuppressedBy string `json:"suppressed_by,omitempty"`
+
 	// ClosedSeen is LastSeen at the moment it was resolved or called false; zero while it is neither.
 	ClosedSeen time.Time `json:"closed_seen,omitzero"`
 }

@@ -26,7 +26,9 @@ type Manager struct {
 	list   []row                 // one an incident; record.slot is its index
 	groups map[groupKey][]string // incident ids in order of creation
 	seen   map[string]string     // finding id → incident id
-	feed   feed
+	// feedback is what people said of closed incidents.
+	feedback map[alike]tally
+	feed     feed
 }
 
 // NewManager returns a Manager without incidents; call Load before the first Apply when repo may hold some.
@@ -37,7 +39,8 @@ func NewManager(repo Repository, opts Options) *Manager {
 	}
 	m := &Manager{
 		repo: repo, opts: opts, log: opts.Logger,
-		byID: map[string]*record{}, groups: map[groupKey][]string{}, seen: map[string]string{},
+		feedback: map[alike]tally{},
+		byID:     map[string]*record{}, groups: map[groupKey][]string{}, seen: map[string]string{},
 	}
 	m.feed.wake = make(chan struct{})
 	m.metrics = newMetrics(opts.Registerer, m)
@@ -67,6 +70,7 @@ func (m *Manager) Load(ctx context.Context) error {
 	m.groups = make(map[groupKey][]string, len(records))
 	m.seen = map[string]string{}
 	m.list = m.list[:0]
+	clear(m.feedback)
 	m.feed.reset()
 	for _, r := range records {
 		m.place(r)
@@ -90,7 +94,9 @@ func (m *Manager) OpenFindings(ctx context.Context) ([]detect.Finding, error) {
 // place puts a record into the indexes, or replaces its former version there. The caller holds mu.
 func (m *Manager) place(r *record) {
 	id := r.Incident.ID
+	m.count(r.Incident, 1)
 	if old, ok := m.byID[id]; ok {
+		m.count(old.Incident, -1)
 		r.slot = old.slot
 		m.list[r.slot] = rowOf(r)
 	} else {

@@ -26,12 +26,28 @@ type Filter struct {
 	Since      time.Time // seen at or after
 	Until      time.Time // seen before
 	Text       string    // within title, explanation, entity or route, in any case
+	Suppressed Suppressed
+}
+
+// Suppressed says what a filter does about incidents that a suppression hides.
+type Suppressed string
+
+// By default they are left out.
+const (
+	SuppressedOut  Suppressed = ""
+	SuppressedOnly Suppressed = "only"
+	SuppressedAll  Suppressed = "all"
+)
+
+func (s Suppressed) shows(hidden bool) bool {
+	return s == SuppressedAll || hidden == (s == SuppressedOnly)
 }
 
 // Match reports whether f selects inc.
 func (f *Filter) Match(inc *Incident) bool {
 	switch {
-	case len(f.Severities) > 0 && !slices.Contains(f.Severities, inc.Severity),
+	case !f.Suppressed.shows(inc.SuppressedBy != ""),
+		len(f.Severities) > 0 && !slices.Contains(f.Severities, inc.Severity),
 		len(f.Statuses) > 0 && !slices.Contains(f.Statuses, inc.Status),
 		len(f.Kinds) > 0 && !slices.Contains(f.Kinds, inc.Kind),
 		inc.Score < f.MinScore,

@@ -20,6 +20,7 @@ type row struct {
 	severity detect.Severity
 	status   Status
 	kind     detect.Kind
+	hidden   bool
 }
 
 func rowOf(r *record) row {
@@ -27,13 +28,15 @@ func rowOf(r *record) row {
 	return row{
 		rec: r, id: inc.ID, first: inc.FirstSeen.UnixNano(), last: inc.LastSeen.UnixNano(), updated: inc.UpdatedAt.UnixNano(),
 		events: int64(min(inc.EventCount, 1<<62)), score: int64(inc.Score), severity: inc.Severity, status: inc.Status, kind: inc.Kind,
+		hidden: inc.SuppressedBy != "",
 	}
 }
 
 // matches is Filter.Match over a row: what needs the whole incident comes last.
 func (f *Filter) matches(r *row) bool {
 	switch {
-	case len(f.Severities) > 0 && !slices.Contains(f.Severities, r.severity),
+	case !f.Suppressed.shows(r.hidden),
+		len(f.Severities) > 0 && !slices.Contains(f.Severities, r.severity),
 		len(f.Statuses) > 0 && !slices.Contains(f.Statuses, r.status),
 		len(f.Kinds) > 0 && !slices.Contains(f.Kinds, r.kind),
 		r.score < int64(f.MinScore),

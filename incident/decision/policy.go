@@ -248,7 +248,7 @@ func (b *Book) madeWithin(since time.Time) int {
 // incident before, or the brake holds. In monitor mode the decision is simulated: shown, never served.
 func (b *Book) Consider(ctx context.Context, inc *incident.Incident) (Decision, bool, error) {
 	now := b.now().UTC()
-	if inc.Status.Terminal() || inc.LastSeen.Before(now.Add(-recent)) {
+	if inc.Status.Terminal() || inc.SuppressedBy != "" || inc.LastSeen.Before(now.Add(-recent)) {
 		return Decision{}, false, nil
 	}
 	i := slices.IndexFunc(b.opts.Policies, func(p Policy) bool { return p.fits(inc) })
