@@ -38,8 +38,8 @@ type tracker struct {
 // millions of them: it holds neither its key, which the event at hand tells, nor what it shares with the others.
 type group struct {
 	hash      uint64 // of its key: its identity, as colliding is next to impossible
-	window    window
-	newest    int64 // event time of the newest event,
+	window    window // nil while newest says all there is to remember
+	newest    int64  // event time of the newest event,
 	position  uint64
 	origin    *origin // and its place otherwise
 	episode   *episode
@@ -133,6 +133,7 @@ func (t *tracker) observe(w *Windows, ev *event.Event, emit detect.Emit) {
 	if g == nil {
 		g = t.create(w, hash, t.by.values, ev.Time, emit)
 	}
+	before := g.newest
 	switch {
 	case g.before(ev, now):
 		g.newest, g.position, g.origin = now, ev.Position, w.originOf(ev)
@@ -141,9 +142,7 @@ func (t *tracker) observe(w *Windows, ev *event.Event, emit detect.Emit) {
 		w.stats.Late++
 		return
 	}
-	r := t.reachOf(g)
-	g.window.add(ev, now, r)
-	v := g.window.judge(g.newest, r)
+	v := t.count(g, ev, now, before)
 	switch {
 	case g.episode != nil && g.episode.restored:
 		g.episode.meet(ev, v, emit)
@@ -153,6 +152,27 @@ func (t *tracker) observe(w *Windows, ev *event.Event, emit detect.Emit) {
 		g.episode.count(ev, emit)
 	case v.holds:
 		t.fire(w, g, ev, v, emit)
+	}
+}
+
+// count adds an event to the group's window and judges it; before is when its newest event was until then.
+func (t *tracker) count(g *group, ev *event.Event, now, before int64) verdict {
+	r := t.reachOf(g)
+	if g.window == nil {
+		if before == math.MinInt64 && r.limit > 1 {
+			return verdict{} // the first event: newest says all about it
+		}
+		t.open(g, before)
+	}
+	g.window.add(ev, now, r)
+	return g.window.judge(g.newest, r)
+}
+
+// open gives a group that has seen one event at most its window.
+func (t *tracker) open(g *group, only int64) {
+	g.window = t.newWindow()
+	if only != math.MinInt64 {
+		g.window.add(nil, only, t.reachOf(g)) // counting windows look at the time alone
 	}
 }
 
@@ -166,6 +186,9 @@ func (t *tracker) excuse(w *Windows, ev *event.Event) {
 		return
 	}
 	if g := t.groups[hash]; g != nil {
+		if g.window == nil {
+			t.open(g, g.newest)
+		}
 		g.window.(*excusedWindow).excuses.remember(ev.Time.UnixNano(), t.reachOf(g).excuses)
 	}
 }
@@ -204,14 +227,19 @@ func (t *tracker) create(w *Windows, hash uint64, values func() []string, at tim
 	return g
 }
 
-// blank returns a group that remembers nothing, with a window.
+// blank returns a group that remembers nothing. Most groups see one event: of those that count events the window is made
+// with the second.
 func (t *tracker) blank() *group {
 	if n := len(t.free); n > 0 {
 		g := t.free[n-1]
 		t.free = t.free[:n-1]
 		return g
 	}
-	return &group{window: t.newWindow()}
+	g := &group{}
+	if t.kind != EventCount {
+		g.window = t.newWindow()
+	}
+	return g
 }
 
 func (t *tracker) newWindow() window {
@@ -242,7 +270,7 @@ func (t *tracker) forget(part *lruList, g *group) {
 
 // recycle keeps the room of a group that nobody knows any more.
 func (t *tracker) recycle(g *group) {
-	if len(t.free) < maxFree {
+	if len(t.free) < maxFree && g.window != nil {
 		g.window.reset()
 		*g = group{window: g.window}
 		t.free = append(t.free, g)

@@ -12,7 +12,7 @@ import (
 
 // WindowOptions configure NewWindows. The zero value is the default.
 type WindowOptions struct {
-	// MaxGroups bounds the groups that one rule remembers; 0 is 115,000. What is beyond is evicted, the longest idle
+	// MaxGroups bounds the groups that one rule remembers; 0 is 110,000. What is beyond is evicted, the longest idle
 	// first, within fixed partitions of the groups' hashes, so that the choice does not depend on how groups are spread
 	// over shards.
 	MaxGroups int
@@ -66,7 +66,7 @@ type WindowStats struct {
 var _ detect.Detector = (*Windows)(nil)
 
 const (
-	defaultMaxGroups = 115_000
+	defaultMaxGroups = 110_000
 	partitions       = 64
 	never            = int64(1<<63 - 1)
 )

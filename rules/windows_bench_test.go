@@ -2,10 +2,14 @@ package rules
 
 import (
 	"fmt"
+	"io/fs"
 	"net/netip"
+	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/gatewatch/gatewatch/detect"
@@ -49,7 +53,7 @@ func BenchmarkManyClients(b *testing.B) {
 		b.Fatal(err)
 	}
 	signatures := counted(set)
-	for _, clients := range []int{100_000, 2_000_000} {
+	for _, clients := range []int{100_000, 300_000, 2_000_000} {
 		b.Run(fmt.Sprint(clients), func(b *testing.B) {
 			for b.Loop() {
 				before := heap()
@@ -78,4 +82,68 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// doubled is the built-in pack and a copy of it under other names.
+func doubled(tb testing.TB) *Set {
+	tb.Helper()
+	set, err := Builtin()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	copies := fstest.MapFS{}
+	names := regexp.MustCompile(`(?m)^name: (\S+)$|^\s+rules: \[(.*)\]$|^\s+rule: (\S+)$`)
+	files, err := fs.Glob(BuiltinFiles(), "builtin/*.yml")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := fs.ReadFile(BuiltinFiles(), file)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		text := names.ReplaceAllStringFunc(string(data), func(line string) string {
+			key, value, _ := strings.Cut(line, ": ")
+			value = strings.TrimSuffix(strings.ReplaceAll(value, ",", "-copy,"), "]")
+			if strings.Contains(line, "[") {
+				return key + ": " + value + "-copy]"
+			}
+			return key + ": " + value + "-copy"
+		})
+		copies[file] = &fstest.MapFile{Data: []byte(text)}
+	}
+	twice, err := LoadAll(Options{}, BuiltinFiles(), copies)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if len(twice.Rules()) != 2*len(set.Rules()) {
+		tb.Fatalf("%d rules, want twice %d", len(twice.Rules()), len(set.Rules()))
+	}
+	return twice
+}
+
+// BenchmarkTwiceTheRules matches and judges a real log with the pack, and with twice as many rules.
+func BenchmarkTwiceTheRules(b *testing.B) {
+	once, err := Builtin()
+	if err != nil {
+		b.Fatal(err)
+	}
+	events := readLog(b, corpus(b, "logs/access3.log.gz"))
+	for _, pack := range []struct {
+		name string
+		set  *Set
+	}{{"once", once}, {"twice", doubled(b)}} {
+		b.Run(pack.name, func(b *testing.B) {
+			for b.Loop() {
+				m, w := pack.set.NewMatcher(), pack.set.NewWindows(WindowOptions{})
+				j := detect.NewJudge(func(detect.Finding) {}, w)
+				start := cpuTime()
+				for i := range events {
+					m.Match(&events[i])
+					j.Observe(&events[i])
+				}
+				b.ReportMetric(float64(len(events))/(cpuTime()-start).Seconds(), "events/cpu-s")
+			}
+		})
+	}
 }
