@@ -51,12 +51,12 @@ func about(inc *incident.Incident, truth trafficgen.Truth) bool {
 	}
 }
 
-// TestAnalyzeFindsTheGeneratedAttacks takes five days of a shop through the whole path: every kind of attack in the
+// TestAnalyzeFindsTheGeneratedAttacks takes four days of a shop through the whole path: every kind of attack in the
 // last third gives an incident, and ordinary traffic hardly any.
 func TestAnalyzeFindsTheGeneratedAttacks(t *testing.T) {
 	requireEngine(t)
 	path := filepath.Join(t.TempDir(), "shop.log")
-	truths := writeShop(t, path, trafficgen.Config{Seed: 7, Duration: 5 * 24 * time.Hour, Rate: 0.5}, trafficgen.AppendJSON)
+	truths := writeShop(t, path, trafficgen.Config{Seed: 7, Duration: 4 * 24 * time.Hour, Rate: 1}, trafficgen.AppendJSON)
 	report, err := Analyze(context.Background(), AnalyzeOptions{Paths: []string{path}, TempDir: t.TempDir(), engineCommand: testEngine()})
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +75,6 @@ func TestAnalyzeFindsTheGeneratedAttacks(t *testing.T) {
 		}
 	}
 	if stray > 2 {
-		t.Errorf("%d incidents about ordinary traffic in five days, want 2 at most", stray)
+		t.Errorf("%d incidents about ordinary traffic in four days, want 2 at most", stray)
 	}
 }
