@@ -132,6 +132,8 @@ func (b *bench) example(name string) (target, body string, headers []string) {
 		target = "/v1/allowlists/" + b.exceptions.List(exception.Allow)[0].ID
 	}
 	switch name {
+	case "POST /v1/incidents/bulk":
+		body = `{"ids":["` + b.first + `"],"status":"acknowledged"}`
 	case "POST /v1/suppressions", "POST /v1/allowlists":
 		body = `{"cidr":"198.51.100.0/24","reason":"our scanner"}`
 	case "POST /v1/decisions":

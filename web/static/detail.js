@@ -31,9 +31,10 @@ export class Detail {
   async open(id) {
     this.id = id;
     try {
-      const [incident, story] = await Promise.all([json(`/v1/incidents/${id}`), json(`/v1/incidents/${id}/timeline`)]);
+      const [incident, story, made] = await Promise.all(
+        [`/v1/incidents/${id}`, `/v1/incidents/${id}/timeline`, `/v1/incidents/${id}/decisions`].map((path) => json(path)));
       if (this.id !== id) return;
-      this.show(incident, story.timeline);
+      this.show(incident, story.timeline, made.decisions);
     } catch (error) {
       if (this.id !== id) return;
       this.pane.replaceChildren(this.backButton(), el('p', { class: 'error', role: 'alert' }, error.message));
@@ -51,7 +52,7 @@ export class Detail {
     return el('button', { type: 'button', class: 'back quiet', onclick: this.back }, '← All incidents');
   }
 
-  show(incident, timeline) {
+  show(incident, timeline, decisions) {
     this.incident = incident;
     this.error = el('p', { class: 'error', role: 'alert' });
     const evidence = incident.evidence ?? [];
@@ -67,6 +68,8 @@ export class Detail {
       this.figures(incident),
       el('h3', {}, `Score ${incident.score} of 100`),
       el('div', { class: 'parts' }, incident.score_parts.map(part)),
+      el('h3', {}, 'Decisions'),
+      this.decisions(incident, decisions),
       el('h3', {}, 'Timeline'),
       el('ol', { class: 'timeline' }, timeline.map(step)),
       el('h3', {}, `Evidence: ${evidence.length} of at least ${number(incident.event_count)} events`),
@@ -113,6 +116,32 @@ export class Detail {
     }
   }
 
+  // decisions lists what was done because of the incident, each with its undo, and offers what can be done.
+  decisions(incident, list) {
+    const rows = list.map((d) => {
+      const over = d.ended_at ? `undone by ${d.ended_by}` : Date.parse(d.until) <= Date.now() ? 'over' : `until ${moment(d.until)}`;
+      const counts = !d.ended_at && Date.parse(d.until) > Date.now();
+      return el('li', { class: 'f-change' }, el('strong', {}, `${d.type} ${d.value}`),
+        ` ${d.simulated ? 'would be in force (monitor mode), ' : ''}${over}, by ${d.author} `,
+        counts && el('button', { type: 'button', class: 'quiet', onclick: () => this.act(`/v1/decisions/${d.id}`, 'DELETE') }, 'Undo'));
+    });
+    const offer = { client_ip: ['Ban for 4 h', { value: incident.entity.value, duration: '4h' }],
+      user: ['Freeze for 1 h', { value: incident.entity.value, scope: 'user', duration: '1h' }] }[incident.entity.type];
+    return el('div', {}, rows.length ? el('ol', { class: 'timeline' }, rows) : el('p', { class: 'label' }, 'Nothing was decided.'),
+      offer && el('button', { type: 'button', onclick: () => this.act('/v1/decisions', 'POST',
+        { ...offer[1], incident: incident.id, reason: incident.detector }) }, offer[0]));
+  }
+
+  async act(path, method, body) {
+    try {
+      await json(path, { method, body });
+      await this.open(this.id);
+    } catch (error) {
+      this.error.textContent = error.message;
+      this.error.scrollIntoView();
+    }
+  }
+
   reproduction() {
     const out = el('div');
     const run = async (event) => {
@@ -152,8 +181,8 @@ export class Detail {
 }
 
 function part(p) {
-  return el('div', { class: 'part' }, el('span', {}, p.name), el('span', { class: 'points' }, `+${p.points}`),
-    el('meter', { min: 0, max: partMax[p.name] ?? 100, value: p.points }), el('span', { class: 'reason' }, p.reason));
+  return el('div', { class: 'part' }, el('span', {}, p.name), el('span', { class: 'points' }, `${p.points < 0 ? '' : '+'}${p.points}`),
+    el('meter', { min: 0, max: partMax[p.name] ?? 20, value: Math.abs(p.points) }), el('span', { class: 'reason' }, p.reason));
 }
 
 function step(s) {
