@@ -127,7 +127,7 @@ func analyzeInto(ctx context.Context, st *store.Store, o AnalyzeOptions) (_ *Rep
 	if err != nil {
 		return nil, err
 	}
-	w.start(gctx, group, set.NewWindows(rules.WindowOptions{}))
+	w.start(gctx, group, set.NewWindows(rules.WindowOptions{Thresholds: learnedRates{w.learned}}))
 	group.Go(func() error { return feed(gctx, logs, enricher, set.NewMatcher(), w) })
 	if err := group.Wait(); err != nil {
 		return nil, err

@@ -233,7 +233,7 @@ func (b *builder) detection(ctx context.Context) error {
 	s.stream = newStream(stream{
 		store: s.store, incidents: s.incidents, learned: learned, learner: s.learner, log: b.log,
 		file: filepath.Join(b.cfg.DataDir, "detection.json"), now: b.opts.now,
-	}, b.set.NewWindows(rules.WindowOptions{}), b.set.NewWindows(rules.WindowOptions{}))
+	}, b.set.NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}}), b.set.NewWindows(rules.WindowOptions{}))
 	if err := s.stream.replay(ctx); err != nil {
 		return err
 	}
