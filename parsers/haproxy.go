@@ -89,7 +89,7 @@ func (r *record) putHAProxyRequest(rest string, at int) error {
 	if j := strings.LastIndexByte(request, '"'); j >= 0 {
 		request, tail = request[:j], request[j+1:]
 	}
-	r.put(slotRequest, unitNone, 1, request)
+	r.put(slotRequest, unitNone, 1, unhash(request))
 	if tail == "" {
 		return nil
 	}
@@ -110,4 +110,24 @@ func haproxyFinish(_ *record, ev *event.Event) error {
 		return absoluteByDesign(nil, ev)
 	}
 	return nil
+}
+
+// unhash undoes HAProxy's encoding of what must not stand in a log: '#' and two hex digits, '#' itself included.
+func unhash(v string) string {
+	i := strings.IndexByte(v, '#')
+	if i < 0 {
+		return v
+	}
+	b := append(make([]byte, 0, len(v)), v[:i]...)
+	for ; i < len(v); i++ {
+		if v[i] == '#' && i+2 < len(v) {
+			if c, ok := hexValue(v[i+1:], 2); ok && c >= ' ' && c != 0x7f { // control characters stay as they are logged
+				b = append(b, byte(c))
+				i += 2
+				continue
+			}
+		}
+		b = append(b, v[i])
+	}
+	return string(b)
 }

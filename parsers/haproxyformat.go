@@ -169,8 +169,11 @@ func (b *haproxyFormat) sample(expr string) column {
 	return haproxySamples[fetch]
 }
 
-// haproxyFormatFinish drops the server <NOSRV>, which is none.
+// haproxyFormatFinish undoes the encoding, and drops the server <NOSRV>, which is none.
 func haproxyFormatFinish(_ *record, ev *event.Event) error {
+	for _, v := range []*string{&ev.Path, &ev.Query, &ev.UserAgent, &ev.Referer, &ev.Host, &ev.RequestLine} {
+		*v = unhash(*v)
+	}
 	if strings.HasPrefix(ev.Upstream, "<") {
 		ev.Upstream = ""
 	}
@@ -224,7 +227,7 @@ func (r *record) putCaptures(line string, names []column) {
 		var v string
 		v, block, _ = strings.Cut(block, "|")
 		if c.slot != slotNone {
-			r.put(c.slot, c.unit, c.rank, v)
+			r.put(c.slot, c.unit, c.rank, unhash(v))
 		}
 	}
 }

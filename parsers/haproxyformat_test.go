@@ -34,6 +34,12 @@ func TestHAProxyFormats(t *testing.T) {
 			`203.0.113.9 GET shop.example.com /cart item=7 200 739 44 34 curl/8.5.0 shop`,
 		},
 		{
+			"what must not stand in a log is encoded",
+			Spec{Name: "haproxy", Captures: []string{"host", "user-agent"}},
+			`203.0.113.9:14853 [10/Mar/2025:13:55:36.120] fe shop/node1 10/0/1/33/44 200 739 - - ---- 12/10/3/1/0 0/0 {a.example.com|x (#22y#22) #23#7C#0A} {} "GET /a#22b?c=#23#x HTTP/1.1"`,
+			`203.0.113.9 GET a.example.com /a"b c=##x 200 739 44 34 x ("y") #|#0A shop`,
+		},
+		{
 			"captures inside syslog",
 			Spec{Name: "syslog+haproxy", Captures: []string{"user-agent"}},
 			`<134>Mar 10 13:55:36 lb-1 haproxy[31]: 203.0.113.9:14853 [10/Mar/2025:13:55:36.120] fe shop/node1 10/0/1/33/44 200 739 - - ---- 12/10/3/1/0 0/0 {curl/8.5.0} "GET / HTTP/1.1"`,
