@@ -18,12 +18,44 @@ func eventsIn(st *statement, s baseline.Snapshot) string {
 		" AND ingested_at <= " + st.time(s.Cut)
 }
 
+// passEvents is how many events one pass over the routes takes. The groups of a pass have to fit into a query's memory;
+// routes lie next to one another, so that a pass reads little of what is not its own.
+const (
+	passEvents = 500_000
+	mostPasses = 64
+)
+
+// pass is one of so many parts of the routes.
+type pass struct{ at, of int }
+
+func (p pass) clause() string {
+	if p.of <= 1 {
+		return ""
+	}
+	return fmt.Sprintf(" AND cityHash64(route) %% %d = %d", p.of, p.at)
+}
+
+// passes cuts a snapshot's events by routes.
+func (s *Store) passes(ctx context.Context, snap baseline.Snapshot) ([]pass, error) {
+	st := newStatement()
+	var n uint64
+	sql := "SELECT count() FROM events WHERE " + eventsIn(st, snap)
+	if err := s.conn.QueryRow(ctx, sql, arguments(st.params)...).Scan(&n); err != nil {
+		return nil, wrap("count the events to learn from", err)
+	}
+	list := make([]pass, min(n/passEvents+1, mostPasses))
+	for i := range list {
+		list[i] = pass{i, len(list)}
+	}
+	return list, nil
+}
+
 // inOrder lets a GROUP BY that begins with the sorting key keep only one route's groups in memory.
 const inOrder = "\nSETTINGS optimize_aggregation_in_order = 1"
 
 // shapeHistorySQL reads what the successful answers of every endpoint looked like, hour by hour. The medians are of
 // values cut to 16-bit floats, which makes them small, exact to a hundredth, and the same in any order.
-func shapeHistorySQL(s baseline.Snapshot) (string, map[string]string) {
+func shapeHistorySQL(s baseline.Snapshot, p pass) (string, map[string]string) {
 	st := newStatement()
 	sql := `SELECT service, method, route,
   arrayMap(h -> h.1, series), arrayMap(h -> h.2, series), arrayMap(h -> h.3, series), arrayMap(h -> h.4, series),
@@ -40,7 +72,7 @@ FROM
       toUInt32(countIf(bytes_out >= 0)) AS sized,
       toFloat32(ifNotFinite(quantileBFloat16If(0.5)(toFloat64(bytes_out), bytes_out >= 0), 0)) AS size
     FROM events
-    WHERE ` + eventsIn(st, s) + ` AND status >= 200 AND status < 300 AND route != ''
+    WHERE ` + eventsIn(st, s) + ` AND status >= 200 AND status < 300 AND route != ''` + p.clause() + `
     GROUP BY service, route, method, hour
   )
   GROUP BY service, route, method
@@ -50,7 +82,7 @@ ORDER BY service, route, method` + inOrder
 }
 
 // memberHistorySQL reads who used the endpoints that few users used.
-func memberHistorySQL(s baseline.Snapshot) (string, map[string]string) {
+func memberHistorySQL(s baseline.Snapshot, p pass) (string, map[string]string) {
 	st := newStatement()
 	sql := `SELECT service, method, route, arrayMap(m -> m.1, members), arrayMap(m -> m.2, members), arrayMap(m -> m.3, members)
 FROM
@@ -60,7 +92,7 @@ FROM
   (
     SELECT service, route, method, user, toUInt32(intDiv(min(toUnixTimestamp(time)), 3600)) AS first, count() AS n
     FROM events
-    WHERE ` + eventsIn(st, s) + ` AND status >= 200 AND status < 300 AND route != '' AND user != ''
+    WHERE ` + eventsIn(st, s) + ` AND status >= 200 AND status < 300 AND route != '' AND user != ''` + p.clause() + `
     GROUP BY service, route, method, user
   )
   GROUP BY service, route, method
@@ -88,12 +120,22 @@ func countryHistorySQL(s baseline.Snapshot) (string, map[string]string) {
 
 // Shapes implements baseline.History.
 func (h *history) Shapes(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ShapeHours) error) error {
-	sql, params := shapeHistorySQL(snap)
+	passes, err := h.s.passes(ctx, snap)
+	if err != nil {
+		return err
+	}
 	var r baseline.ShapeHours
 	k := &r.Key
-	return h.s.each(ctx, "read answer history", sql, params, []any{
-		&k.Service, &k.Method, &k.Route, &r.Hours, &r.Successes, &r.Anonymous, &r.Timed, &r.Duration, &r.Sized, &r.Size,
-	}, func() error { return fn(r) })
+	for _, p := range passes {
+		sql, params := shapeHistorySQL(snap, p)
+		err := h.s.each(ctx, "read answer history", sql, params, []any{
+			&k.Service, &k.Method, &k.Route, &r.Hours, &r.Successes, &r.Anonymous, &r.Timed, &r.Duration, &r.Sized, &r.Size,
+		}, func() error { return fn(r) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Members implements baseline.History.
@@ -105,14 +147,24 @@ func (h *history) Members(ctx context.Context, snap baseline.Snapshot, fn func(b
 	if err != nil {
 		return err
 	}
-	sql, params = memberHistorySQL(snap)
+	passes, err := h.s.passes(ctx, snap)
+	if err != nil {
+		return err
+	}
 	var r baseline.MemberList
 	k := &r.Key
-	return h.s.each(ctx, "read members of endpoints", sql, params,
-		[]any{&k.Service, &k.Method, &k.Route, &r.Users, &r.First, &r.Requests}, func() error {
-			r.Count = uint64(len(r.Users))
-			return fn(r)
-		})
+	for _, p := range passes {
+		sql, params := memberHistorySQL(snap, p)
+		err := h.s.each(ctx, "read members of endpoints", sql, params,
+			[]any{&k.Service, &k.Method, &k.Route, &r.Users, &r.First, &r.Requests}, func() error {
+				r.Count = uint64(len(r.Users))
+				return fn(r)
+			})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Countries implements baseline.History.
