@@ -8,7 +8,6 @@ import (
 
 	"github.com/gatewatch/gatewatch/baseline"
 	"github.com/gatewatch/gatewatch/detect"
-	"github.com/gatewatch/gatewatch/ingest"
 )
 
 // missing answers for a resource whose dependency this server was built without.
@@ -53,21 +52,6 @@ func (s *Server) listDetectors(c echo.Context) error {
 	}
 	slices.SortStableFunc(list, func(a, b detectorState) int { return compareText(a.ID, b.ID) })
 	return c.JSON(http.StatusOK, map[string]any{"detectors": list})
-}
-
-// listSources answers GET /v1/sources.
-func (s *Server) listSources(c echo.Context) error {
-	if err := s.noQuery(c); err != nil {
-		return err
-	}
-	if s.deps.Sources == nil {
-		return missing("ingest")
-	}
-	report := s.deps.Sources.Report()
-	if report == nil {
-		report = []ingest.SourceReport{}
-	}
-	return c.JSON(http.StatusOK, map[string]any{"sources": report})
 }
 
 // listBaselines answers GET /v1/baselines: the published models, the newest first.
