@@ -146,6 +146,7 @@ func FuzzBodies(f *testing.F) {
 	for _, body := range []string{
 		`{"status":"open"}`, `{"text":"x"}`, `{"name":"x","role":"viewer"}`, `{"status":null}`, `{"assignee":{}}`, `nul`, `"`, `{"":0}`,
 		`{"name":"x","role":"viewer","expires_at":"2030-01-01T00:00:00Z"}`, "\ufeff{}",
+		`{"value":"203.0.113.9","duration":"1h"}`, `{"value":"::/0"}`, `{"cidr":"203.0.113.0/24","reason":"x"}`, `{"user":"x","reason":"x"}`, `{"ids":["inc_0"],"status":"open"}`,
 	} {
 		f.Add([]byte(body))
 	}
@@ -153,6 +154,7 @@ func FuzzBodies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, op := range [][2]string{
 			{"PATCH", "/v1/incidents/" + b.first}, {"POST", "/v1/incidents/" + b.first + "/notes"}, {"POST", "/v1/keys"},
+			{"POST", "/v1/decisions"}, {"POST", "/v1/suppressions"}, {"POST", "/v1/allowlists?dry_run=true"}, {"POST", "/v1/incidents/bulk"},
 		} {
 			res := b.ask(RoleAdmin, op[0], op[1], string(body))
 			if res.StatusCode >= 500 || res.StatusCode >= 400 && len(res.problem(t).Errors) == 0 {
@@ -191,6 +193,9 @@ func FuzzIDsAndHeaders(f *testing.F) {
 			{"PATCH", "/v1/incidents/" + id},
 			{"GET", "/v1/jobs/" + id},
 			{"DELETE", "/v1/keys/" + id},
+			{"DELETE", "/v1/decisions/" + id},
+			{"DELETE", "/v1/suppressions/" + id},
+			{"GET", "/v1/incidents/" + id + "/decisions"},
 			{"GET", "/v1/incidents/" + id + "/reproduce"},
 		} {
 			if strings.HasSuffix(op[1], "/stream") {

@@ -136,7 +136,7 @@ func TestStreamResumesWithoutGapsAndRepeats(t *testing.T) {
 	base := b.live(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	const clients, changes = 25, 200
+	const clients, changes = 200, 200
 	last := uint64(3 + changes)
 	var wg sync.WaitGroup
 	for i := range clients {
