@@ -346,17 +346,17 @@ func evaluateDay(t *testing.T, seed uint64, bad bool, results map[string]*tallyO
 	}
 }
 
-// TestEvaluationOfCleanTraffic counts what is said about four weeks in which nothing happened.
+// TestEvaluationOfCleanTraffic counts what is said about a week in which nothing happened; with -full-evaluation about
+// four weeks of four services, learning every week anew.
 func TestEvaluationOfCleanTraffic(t *testing.T) {
-	const weeks = 4
-	services, learns := 1, 1
+	weeks, services, from := 1, 1, judgedDay
 	if *fullEvaluation {
-		services, learns = 4, weeks
+		weeks, services, from = 4, 4, labStart
 	}
 	said := 0
 	for seed := range uint64(services) { //nolint:gosec // a few
 		l := newLab(500 + seed)
-		l.minutes(labStart, labStart.AddDate(0, 0, historyDays+7*weeks), nil)
+		l.minutes(from, labStart.AddDate(0, 0, historyDays+7*weeks), nil)
 		events := l.sorted()
 		d := NewDetectors(Config{})
 		j := detect.NewJudge(func(f detect.Finding) {
@@ -367,14 +367,15 @@ func TestEvaluationOfCleanTraffic(t *testing.T) {
 		}, d.List()...)
 		for week := range weeks {
 			until := labStart.AddDate(0, 0, historyDays+7*week)
-			if week < learns {
+			m := labModel()
+			if *fullEvaluation {
 				s := Snapshot{Until: until, Cut: until, WindowDays: 28, Generation: "test"}
-				m, err := Recompute(t.Context(), Config{}, memory(events), s)
-				if err != nil {
+				var err error
+				if m, err = Recompute(t.Context(), Config{}, memory(events), s); err != nil {
 					t.Fatal(err)
 				}
-				d.UseModel(m)
 			}
+			d.UseModel(m)
 			for _, e := range events {
 				if !e.Time.Before(until) && e.Time.Before(until.AddDate(0, 0, 7)) {
 					j.Observe(e)
