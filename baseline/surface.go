@@ -173,7 +173,7 @@ func (d *surface) finding(ev *event.Event, c *surfaceCell, s *spell, group []str
 	if whole != nil {
 		known = whole.Days
 	}
-	learned := history(known, 0, "")
+	var learned string
 	switch c.kind {
 	case surfaceNew, surfaceMethod:
 		f.Unit = "successful requests"
