@@ -100,14 +100,14 @@ func Import(ctx context.Context, o ImportOptions) (ImportReport, error) {
 	return im.report, err
 }
 
-// mayIngest asks the server once, with nothing to store, whether the key is good.
+// mayIngest asks the server whether the key is good, with a request that it refuses after it has looked at the key: one
+// that stored nothing would still be a source.
 func mayIngest(ctx context.Context, o ImportOptions) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(o.Server, "/")+ship.EventsPath, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(o.Server, "/")+ship.EventsPath+"?probe", http.NoBody)
 	if err != nil {
 		return errors.New("server address: want http://HOST:PORT or https://HOST")
 	}
 	req.Header.Set("Authorization", "Bearer "+o.Key)
-	req.Header.Set(ingest.HeaderSource, o.Source)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("reach the server: %w", err)
