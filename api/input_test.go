@@ -153,8 +153,13 @@ func FuzzBodies(f *testing.F) {
 	b := newBench(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, op := range [][2]string{
-			{"PATCH", "/v1/incidents/" + b.first}, {"POST", "/v1/incidents/" + b.first + "/notes"}, {"POST", "/v1/keys"},
-			{"POST", "/v1/decisions"}, {"POST", "/v1/suppressions"}, {"POST", "/v1/allowlists?dry_run=true"}, {"POST", "/v1/incidents/bulk"},
+			{"PATCH", "/v1/incidents/" + b.first},
+			{"POST", "/v1/incidents/" + b.first + "/notes"},
+			{"POST", "/v1/keys"},
+			{"POST", "/v1/decisions"},
+			{"POST", "/v1/suppressions"},
+			{"POST", "/v1/allowlists?dry_run=true"},
+			{"POST", "/v1/incidents/bulk"},
 		} {
 			res := b.ask(RoleAdmin, op[0], op[1], string(body))
 			if res.StatusCode >= 500 || res.StatusCode >= 400 && len(res.problem(t).Errors) == 0 {
