@@ -41,6 +41,7 @@ func (s *Server) routes() []route {
 
 		{http.MethodGet, "/v1/incidents", readers, s.listIncidents},
 		{http.MethodGet, "/v1/incidents/stream", readers, s.streamIncidents},
+		{http.MethodGet, "/v1/incidents/export", readers, s.exportIncidents},
 		{http.MethodPost, "/v1/incidents/bulk", analysts, s.patchIncidents},
 		{http.MethodGet, "/v1/incidents/:id", readers, s.getIncident},
 		{http.MethodPatch, "/v1/incidents/:id", analysts, s.patchIncident},
