@@ -50,8 +50,8 @@ type Learned struct {
 	By       string  // "endpoint", "user", "client_ip" or "service"
 }
 
-// Unless excuses a group: its condition does not hold while the events of another rule, since the first of the events
-// that make it hold, come to Share of the threshold or more. So a client that also does what clients do is told from one
+// Unless excuses a group: its condition does not hold while the events of another rule, later than the first of the events
+// that make it hold and not counted themselves, come to Share of the threshold or more. So a client that also does what clients do is told from one
 // that does nothing else.
 type Unless struct {
 	Rule  string  // the id of a rule about single events

@@ -176,9 +176,9 @@ func (t *tracker) open(g *group, only int64) {
 	}
 }
 
-// excuse counts an event that speaks for its group, if there is one.
+// excuse counts an event that speaks for its group, if there is one; an event that counts against it does not.
 func (t *tracker) excuse(w *Windows, ev *event.Event) {
-	if len(t.groups) == 0 {
+	if len(t.groups) == 0 || matched(ev, t.signature) {
 		return
 	}
 	hash, ok := t.by.of(w, ev)

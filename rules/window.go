@@ -58,7 +58,7 @@ type excusedWindow struct {
 
 func (w *excusedWindow) judge(newest int64, r *reach) verdict {
 	v := w.window.judge(newest, r)
-	if v.holds && len(w.excuses.times) >= r.excuses && w.excuses.times[0] >= v.first {
+	if v.holds && len(w.excuses.times) >= r.excuses && w.excuses.times[0] > v.first {
 		return verdict{}
 	}
 	return v
