@@ -24,7 +24,7 @@ type cli struct {
 	Agent     agentCmd     `cmd:"" help:"Tail, parse and ship logs to a server."`
 	Analyze   analyzeCmd   `cmd:"" help:"One-shot report over logs."`
 	Parse     parseCmd     `cmd:"" help:"Print one normalised event per log line."`
-	Rules     rulesCmd     `cmd:"" help:"List, lint and test detection rules."`
+	Rules     rulesCmd     `cmd:"" help:"List, lint, test and backtest detection rules."`
 	Baseline  baselineCmd  `cmd:"" help:"Recompute and show baselines; score a series."`
 	Incidents incidentsCmd `cmd:"" help:"List, show and work on incidents of a running server."`
 	Decisions decisionsCmd `cmd:"" help:"Ban, throttle and freeze by hand; list and undo what is decided."`
