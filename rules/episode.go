@@ -58,6 +58,13 @@ func (e *episode) count(ev *event.Event, emit detect.Emit) {
 	}
 }
 
+// updateDue is the whole minute of event time at which growth that was not told yet is told, a minute after the last
+// emission or more; false when there is none.
+func (e *episode) updateDue() (at int64, grew bool) {
+	at = e.emitted + 2*updateEvery - 1
+	return at - at%updateEvery, e.changed && !e.restored && e.f.EventCount > e.known
+}
+
 // finish emits the closed finding.
 func (e *episode) finish(emit detect.Emit) {
 	e.f.Open = false

@@ -44,14 +44,15 @@ type Windows struct {
 	bySig    map[string][]*tracker
 	excuses  map[string][]*tracker // by the signature that excuses their groups
 
-	open      []*group // groups with an open episode, in no order
-	nextClose int64    // no episode closes before
-	now       int64    // newest event time seen
-	cut       time.Time
-	due       int64  // no group expires before
-	observed  uint64 // events
-	origins   map[origin]*origin
-	origin    *origin // of the last event
+	open       []*group // groups with an open episode, in no order
+	nextUpdate int64    // when open episodes are looked at for growth
+	nextClose  int64    // no episode closes before
+	now        int64    // newest event time seen
+	cut        time.Time
+	due        int64  // no group expires before
+	observed   uint64 // events
+	origins    map[origin]*origin
+	origin     *origin // of the last event
 
 	stats WindowStats
 }
@@ -155,34 +156,51 @@ func (w *Windows) Restore(open []detect.Finding) {
 	}
 }
 
-// closeBefore closes the episodes whose condition has been false long enough at t, in the order in which they ended.
-// It runs before each event, so that what is emitted does not depend on how often Advance is called.
+// closeBefore closes the episodes whose condition has been false long enough at t, and tells of those that grew since
+// they were told of last, a minute ago or more, in order of time. It runs before each event, so that what is emitted does
+// not depend on how often Advance is called.
 func (w *Windows) closeBefore(t int64, emit detect.Emit) {
 	w.now = max(w.now, t)
-	if w.now < w.nextClose {
+	if w.now < w.nextClose && w.now < w.nextUpdate {
 		return
 	}
-	var ended []*group
-	w.nextClose = never
+	var due []dueEpisode
+	w.nextClose, w.nextUpdate = never, w.now-w.now%updateEvery+updateEvery
 	w.open = slices.DeleteFunc(w.open, func(g *group) bool {
-		if g.episode == nil {
+		e := g.episode
+		if e == nil {
 			return true // evicted
 		}
-		at := g.episode.closesAt()
-		if at <= w.now {
-			ended = append(ended, g)
+		ends := e.closesAt()
+		if at, grew := e.updateDue(); grew && at <= min(w.now, ends) {
+			due = append(due, dueEpisode{at, g, false})
+		}
+		if ends <= w.now {
+			due = append(due, dueEpisode{ends, g, true})
 			return true
 		}
-		w.nextClose = min(w.nextClose, at)
+		w.nextClose = min(w.nextClose, ends)
 		return false
 	})
-	slices.SortFunc(ended, func(a, b *group) int {
-		return cmp.Or(cmp.Compare(a.episode.closesAt(), b.episode.closesAt()), strings.Compare(a.episode.f.ID, b.episode.f.ID))
+	slices.SortStableFunc(due, func(a, b dueEpisode) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.g.episode.f.ID, b.g.episode.f.ID))
 	})
-	for _, g := range ended {
-		g.episode.finish(emit)
-		g.episode = nil
+	for _, d := range due {
+		if !d.ends {
+			d.g.episode.emitted = d.at
+			d.g.episode.emit(emit)
+			continue
+		}
+		d.g.episode.finish(emit)
+		d.g.episode = nil
 	}
+}
+
+// dueEpisode is an episode that has something to tell as of the event time at.
+type dueEpisode struct {
+	at   int64
+	g    *group
+	ends bool
 }
 
 // opened registers a group's new episode.
