@@ -144,7 +144,8 @@ func (a *Agent) ReportTo(ctx context.Context, logger *slog.Logger, every time.Du
 // minSecret is how many bytes a secret needs for its hashes not to be guessed.
 const minSecret = 16
 
-// readSecret reads the secret at path; without a path it reads or makes the one at own.
+// readSecret reads the secret at path, hex digits as in the server's data directory; without a path it reads or makes the
+// one at own.
 func readSecret(path, own string) ([]byte, error) {
 	named := path != ""
 	if !named {
@@ -160,11 +161,11 @@ func readSecret(path, own string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the secret: %w", err)
 	}
-	secret := strings.TrimSpace(string(data))
-	if len(secret) < minSecret {
-		return nil, fmt.Errorf("secret %s: want at least %d characters", path, minSecret)
+	secret, err := hex.DecodeString(strings.TrimSpace(string(data)))
+	if err != nil || len(secret) < minSecret {
+		return nil, fmt.Errorf("secret %s: want at least %d hex digits, as in the file secret of the server's data directory", path, 2*minSecret)
 	}
-	return []byte(secret), nil
+	return secret, nil
 }
 
 func randomBytes() []byte {
