@@ -196,7 +196,7 @@ func (r *Registry) Load(ctx context.Context) error {
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.list = list
+	r.list = inOrder(list)
 	return nil
 }
 
@@ -223,7 +223,7 @@ func (r *Registry) Add(ctx context.Context, effect Effect, n New, author string)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.list = append(slices.Clip(r.list), &x)
+	r.list = inOrder(append(slices.Clip(r.list), &x))
 	return x, nil
 }
 
@@ -272,6 +272,17 @@ func (r *Registry) List(effect Effect) []Exception {
 			list = append(list, *x)
 		}
 	}
+	return list
+}
+
+// inOrder sorts a list by age and id, so that it is the same after a restart.
+func inOrder(list []*Exception) []*Exception {
+	slices.SortFunc(list, func(a, b *Exception) int {
+		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
 	return list
 }
 
