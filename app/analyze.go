@@ -57,6 +57,9 @@ type Report struct {
 // debug.SetMemoryLimit. The command sets it; whoever calls Analyze within a larger program decides for that one.
 const AnalyzeMemory = 420 << 20
 
+// AnalyzeGCPercent lets garbage grow to AnalyzeMemory before it is collected; see debug.SetGCPercent. The command sets it.
+const AnalyzeGCPercent = 400
+
 // analyzeEngineMemory caps the private engine, in bytes: with the process's own memory it stays under 1 GiB.
 const analyzeEngineMemory = 450 << 20
 

@@ -62,6 +62,7 @@ func BenchmarkAnalyze(b *testing.B) {
 	requireEngine(b)
 	path := benchLog(b, 1_000_000)
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(AnalyzeMemory)) // as the command does
+	defer debug.SetGCPercent(debug.SetGCPercent(AnalyzeGCPercent))
 	var lines uint64
 	var peak int64
 	own0, children0 := cpuSeconds(b)

@@ -52,8 +52,9 @@ func (c *analyzeCmd) Run(ctx context.Context, std streams, log *slog.Logger) err
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
+	if os.Getenv("GOMEMLIMIT") == "" && os.Getenv("GOGC") == "" {
 		debug.SetMemoryLimit(app.AnalyzeMemory)
+		debug.SetGCPercent(app.AnalyzeGCPercent)
 	}
 	bar := newProgress(std.Err, c.Files)
 	report, err := app.Analyze(ctx, app.AnalyzeOptions{
