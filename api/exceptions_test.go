@@ -57,8 +57,9 @@ func TestAllowlistsWin(t *testing.T) {
 	if res := b.ask(RoleAnalyst, "POST", "/v1/decisions", `{"value":"198.51.100.0/24"}`); res.StatusCode != 409 || !strings.Contains(res.body, "allowlist exc_") {
 		t.Errorf("%d %s", res.StatusCode, res.body)
 	}
-	list := b.exceptions.List("allow")
-	if res := b.ask(RoleAnalyst, "DELETE", "/v1/allowlists/"+list[len(list)-1].ID, ""); res.StatusCode != 200 {
+	var made struct{ ID string }
+	res.into(t, &made)
+	if res := b.ask(RoleAnalyst, "DELETE", "/v1/allowlists/"+made.ID, ""); res.StatusCode != 200 {
 		t.Fatalf("%d %s", res.StatusCode, res.body)
 	}
 	if res := b.ask(RoleAnalyst, "POST", "/v1/decisions", `{"value":"198.51.100.0/24"}`); res.StatusCode != 201 {

@@ -188,12 +188,6 @@ func (r *Registry) Load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(list, func(a, b *Exception) int {
-		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.list = inOrder(list)
