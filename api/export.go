@@ -19,11 +19,11 @@ var exportColumns = []string{
 }
 
 // exportIncidents answers GET /v1/incidents/export: all incidents that the filter selects, the newest first, one JSON
-// object a line or as CSV (RFC 4180). An incident that changes meanwhile may be missing or come twice.
+// object a line, as CSV (RFC 4180), or as OCSF Detection Findings, one a line. An incident that changes meanwhile may be missing or come twice.
 func (s *Server) exportIncidents(c echo.Context) error {
 	p := s.query(c)
 	f := p.filter()
-	format := each(p, "format", oneOf([]string{"ndjson", "csv"}))
+	format := each(p, "format", oneOf([]string{"ndjson", "csv", "ocsf"}))
 	if err := p.err(); err != nil {
 		return err
 	}
@@ -40,6 +40,10 @@ func (s *Server) exportIncidents(c echo.Context) error {
 	if len(format) == 1 && format[0] == "csv" {
 		kind, table = "text/csv; charset=utf-8", csv.NewWriter(res)
 		write = func(v any) error { return table.Write(csvRow(v.(*incident.Incident))) }
+	}
+	if len(format) == 1 && format[0] == "ocsf" {
+		encode := write
+		write = func(v any) error { return encode(s.ocsf.Finding(v.(*incident.Incident))) }
 	}
 	res.Header().Set(echo.HeaderContentType, kind)
 	res.WriteHeader(http.StatusOK)

@@ -20,6 +20,10 @@ func TestExport(t *testing.T) {
 	if lines := strings.Count(res.body, "\n"); res.StatusCode != 200 || lines != 4 || res.Header.Get("Content-Type") != "application/x-ndjson" {
 		t.Errorf("%d, %d lines: %s", res.StatusCode, lines, res.body)
 	}
+	res = b.ask(RoleViewer, "GET", "/v1/incidents/export?format=ocsf&severity=high", "")
+	if lines := strings.Count(res.body, `"class_uid":2004,`); lines != 4 || !strings.Contains(res.body, `"uid":"`+b.first+`"`) {
+		t.Errorf("ocsf: %d findings: %s", lines, res.body)
+	}
 	res = b.ask(RoleViewer, "GET", "/v1/incidents/export?format=csv", "")
 	rows, err := csv.NewReader(strings.NewReader(res.body)).ReadAll()
 	if err != nil || len(rows) != 5 || rows[1][8] != `'=HYPERLINK("x")` || len(rows[0]) != len(rows[4]) {

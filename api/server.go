@@ -15,6 +15,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
+
+	"github.com/gatewatch/gatewatch/incident/ocsf"
 )
 
 // Server answers REST. Build it with New; Run serves a listener, RunAdmin the admin socket.
@@ -26,6 +28,7 @@ type Server struct {
 	metrics   *metrics
 	limits    *limiters
 	throttles throttles
+	ocsf      *ocsf.Mapper
 	public    *echo.Echo
 	admin     *echo.Echo
 
@@ -56,6 +59,7 @@ func New(d Deps) (*Server, error) {
 		throttles: throttles{byID: map[uint64]*rate.Limiter{}},
 		limits:    &limiters{perSecond: rate.Limit(d.Config.RatePerSecond), burst: d.Config.Burst, byKey: map[string]*rate.Limiter{}},
 	}
+	s.ocsf = ocsf.NewMapper(d.Version, d.Detectors)
 	s.metrics = newMetrics(d.Registry, &s.streams)
 	s.public = s.echo(s.routes(), s.authorize)
 	s.admin = s.echo(s.adminRoutes(), s.asOwner)
