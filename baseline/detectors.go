@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/gatewatch/gatewatch/detect"
-	"github.com/gatewatch/gatewatch/event"
 )
 
 func infoOf(id string) detect.Info {
@@ -22,7 +21,7 @@ type Detectors struct {
 	models *models
 	slow   *slowRead
 	all    []detect.Detector
-	hourly []*hourClock
+	hourly []*hours
 }
 
 // NewDetectors returns the learned detectors. Until the first UseModel they judge nothing.
@@ -35,7 +34,7 @@ func NewDetectors(cfg Config) *Detectors {
 	return &Detectors{
 		models: m, slow: slow,
 		all:    []detect.Detector{traffic, errs, shifts, users, objects, slow, surface, profile},
-		hourly: []*hourClock{&users.clock, &objects.clock, &slow.clock, &surface.clock, &profile.clock},
+		hourly: []*hours{&users.hours, &objects.hours, &slow.hours, &surface.hours, &profile.hours},
 	}
 }
 
@@ -108,33 +107,4 @@ func (k EndpointKey) entity() detect.Entity {
 		return detect.Entity{Type: detect.EntityService, Value: k.Service}
 	}
 	return detect.Entity{Type: detect.EntityEndpoint, Value: k.String()}
-}
-
-// hourClock walks a detector through whole hours of event time.
-type hourClock struct {
-	hour     int64 // the hour that is being counted
-	started  bool
-	partial  bool // the hour was not seen from its start: nothing is judged in it
-	cut      time.Time
-	overflow uint64
-}
-
-// pass moves to the hour of t and reports whether the hour that was being counted is over. Going back is ignored.
-func (c *hourClock) pass(t time.Time) (over bool) {
-	h := hourOf(t)
-	if !c.started {
-		c.started, c.hour = true, h
-		c.partial = !t.Equal(hourTime(h))
-		return false
-	}
-	return h > c.hour
-}
-
-// late reports whether ev belongs to an hour that is closed.
-func (c *hourClock) late(ev *event.Event) bool { return hourOf(ev.Time) < c.hour }
-
-func (c *hourClock) stamp(ev *event.Event) {
-	if ev.IngestedAt.After(c.cut) {
-		c.cut = ev.IngestedAt
-	}
 }

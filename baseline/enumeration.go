@@ -23,13 +23,10 @@ import (
 //
 // Known false positives: an export or synchronisation job that runs for the first time.
 type enumeration struct {
-	cfg      Config
-	models   *models
-	clock    hourClock
-	model    *Model
-	now      map[reading]*reader
-	crossed  []closing
-	episodes episodes
+	hours
+	voice
+	cfg Config
+	now map[reading]*reader
 }
 
 // reading is one actor at one endpoint.
@@ -54,24 +51,17 @@ const (
 )
 
 func newEnumeration(cfg Config, m *models) *enumeration {
-	return &enumeration{
-		cfg: cfg, models: m, now: map[reading]*reader{}, episodes: newEpisodes(ObjectEnumeration, 1),
-	}
+	return &enumeration{hours: hours{models: m}, voice: newVoice(ObjectEnumeration, 1), cfg: cfg, now: map[reading]*reader{}}
 }
 
 // Observe implements detect.Detector.
 func (d *enumeration) Observe(ev *event.Event, emit detect.Emit) {
 	d.Advance(ev.Time, emit)
-	if !d.clock.started {
-		d.clock.pass(ev.Time)
-		d.model = d.models.at(hourTime(d.clock.hour))
-	}
-	d.clock.stamp(ev)
-	if d.model == nil || d.clock.partial || len(ev.ObjectIDs) == 0 || ev.Status < 200 || ev.Status > 299 {
+	if !d.judges(ev) || len(ev.ObjectIDs) == 0 || ev.Status < 200 || ev.Status > 299 {
 		return
 	}
 	k := reading{endpointOf(ev), whoOf(ev)}
-	if d.clock.late(ev) || !k.actor.known() || ev.IsBot && ev.User == "" {
+	if !k.actor.known() || ev.IsBot && ev.User == "" {
 		return
 	}
 	r := d.now[k]
@@ -96,13 +86,13 @@ func (d *enumeration) newReader(k *reading) *reader {
 		return nil
 	}
 	if len(d.now) >= d.cfg.MaxEntities {
-		d.clock.overflow++
+		d.overflow++
 		return nil
 	}
 	k.endpoint, k.actor = norm.Key, k.actor.clone()
 	r := &reader{next: d.cfg.MinObjects}
-	if len(d.episodes.open) > 0 {
-		r.episode = d.episodes.open[groupKey(k.group())]
+	if len(d.open) > 0 {
+		r.episode = d.of(k.group())
 	}
 	d.now[*k] = r
 	return r
@@ -209,23 +199,20 @@ func (d *enumeration) judge(ev *event.Event, k reading, r *reader, emit detect.E
 		return
 	}
 	r.crossed = true
-	group := k.group()
 	if r.episode == nil {
 		f := d.finding(ev, k, r, own, norm, bound)
 		if share >= sequential {
 			f.Tags = append(f.Tags, "sequential_ids")
 			f.Explanation += fmt.Sprintf("; the ids run in sequence from %d to %d", from, to)
 		}
-		d.episodes.begin(f, ev.Time, emit)
-		r.episode = d.episodes.open[groupKey(group)]
-		r.added = 0
+		d.raise(f, &r.spell, ev.Time, emit)
 	}
-	d.crossed = append(d.crossed, closing{groupKey(group), &r.spell})
+	d.cross(groupKey(k.group()), &r.spell)
 }
 
 func (d *enumeration) finding(ev *event.Event, k reading, r *reader, own Reader, norm *Objects, bound float64) detect.Finding {
 	info, actor := infoOf(ObjectEnumeration), k.actor.key()
-	hour, crowd := hourTime(d.clock.hour), norm.crowd(actor.User)
+	crowd := norm.crowd(actor.User)
 	known := history(norm.Days, crowd.Hours, "hours of "+plural(crowd.Actors, actor))
 	habit := ""
 	if own.Hours > 0 {
@@ -241,7 +228,7 @@ func (d *enumeration) finding(ev *event.Event, k reading, r *reader, own Reader,
 		Measure: detect.Measure{
 			Aggregate: detect.AggregateDistinct, Field: "object_ids",
 			Where: append(where, atLeast("status", "200"), below("status", "300")),
-			From:  hour, To: hour.Add(time.Hour), Until: ownPlace(ev), Cut: d.clock.cut,
+			From:  d.start(), To: d.end(), Until: ownPlace(ev), Cut: d.cut,
 		},
 		Explanation: fmt.Sprintf("%s read %s different objects of %s in %s; the 99.9th percentile for this endpoint is %s an hour%s, from %s",
 			actor.Value, thousands(uint64(n)), k.endpoint, lasted(ev.Time.Sub(r.first)), count(crowd.P999), habit, known), //nolint:gosec // a length
@@ -254,22 +241,16 @@ func (d *enumeration) finding(ev *event.Event, k reading, r *reader, own Reader,
 
 // Advance implements detect.Detector.
 func (d *enumeration) Advance(to time.Time, emit detect.Emit) {
-	if !d.clock.started || !d.clock.pass(to) {
+	if !d.over(to) {
 		return
 	}
-	next := hourOf(to)
-	d.episodes.closeHour(hourTime(d.clock.hour+1), d.crossed, emit)
-	if next > d.clock.hour+1 { // a whole hour passed without anybody
-		d.episodes.closeHour(hourTime(next), nil, emit)
-	}
+	d.endHour(&d.hours, to, emit)
 	clear(d.now)
-	d.crossed = d.crossed[:0]
-	d.clock.hour, d.clock.partial = next, false
-	d.model = d.models.at(hourTime(next))
+	d.next(to)
 }
 
 // Restore implements detect.Detector.
-func (d *enumeration) Restore(open []detect.Finding) { d.episodes.restore(open) }
+func (d *enumeration) Restore(open []detect.Finding) { d.restore(open) }
 
 // Lookback implements detect.Detector: the hour that is being counted.
 func (d *enumeration) Lookback() time.Duration { return time.Hour }

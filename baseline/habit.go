@@ -49,7 +49,7 @@ func (d *profile) judgeVolume(ev *event.Event, u *userHour, emit detect.Emit) {
 // judgeHour judges the hour of a user who has made enough requests in it: is it one at which, or after a time after
 // which, this user comes?
 func (d *profile) judgeHour(ev *event.Event, u *userHour, emit detect.Emit) {
-	hour := hourTime(d.clock.hour)
+	hour := d.start()
 	base := func() detect.Finding {
 		return detect.Finding{
 			FirstSeen: u.first, EventCount: uint64(u.n), Observed: float64(u.n), Expected: wakingRequests - 1, Unit: "requests",

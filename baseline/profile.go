@@ -12,14 +12,11 @@ import (
 // dormant-account, new-country and impossible-travel. They share the count of the hour; each says for itself what it
 // judges, in a file of its own or below.
 type profile struct {
-	cfg      Config
-	models   *models
-	clock    hourClock
-	model    *Model
-	now      map[string]*userHour
-	trips    map[string]*trip
-	crossed  [profileKinds][]closing
-	episodes [profileKinds]episodes
+	hours
+	cfg    Config
+	voices [profileKinds]voice
+	now    map[string]*userHour
+	trips  map[string]*trip
 }
 
 const (
@@ -53,12 +50,12 @@ type foreign struct {
 }
 
 func newProfile(cfg Config, m *models) *profile {
-	d := &profile{cfg: cfg, models: m, now: map[string]*userHour{}, trips: map[string]*trip{}}
+	d := &profile{hours: hours{models: m}, cfg: cfg, now: map[string]*userHour{}, trips: map[string]*trip{}}
 	for i, p := range []struct {
 		id       string
 		patience int
 	}{{DataVolume, 1}, {OffHours, 2}, {DormantAccount, 24}, {NewCountry, 24}, {ImpossibleTravel, 12}} {
-		d.episodes[i] = newEpisodes(p.id, p.patience)
+		d.voices[i] = newVoice(p.id, p.patience)
 	}
 	return d
 }
@@ -66,12 +63,7 @@ func newProfile(cfg Config, m *models) *profile {
 // Observe implements detect.Detector.
 func (d *profile) Observe(ev *event.Event, emit detect.Emit) {
 	d.Advance(ev.Time, emit)
-	if !d.clock.started {
-		d.clock.pass(ev.Time)
-		d.model = d.models.at(hourTime(d.clock.hour))
-	}
-	d.clock.stamp(ev)
-	if d.model == nil || ev.User == "" || d.clock.partial || d.clock.late(ev) {
+	if !d.judges(ev) || ev.User == "" {
 		return
 	}
 	u := d.now[ev.User]
@@ -104,7 +96,7 @@ func (d *profile) Observe(ev *event.Event, emit detect.Emit) {
 
 func (d *profile) newHour(ev *event.Event) *userHour {
 	if len(d.now) >= d.cfg.MaxEntities {
-		d.clock.overflow++
+		d.overflow++
 		return nil
 	}
 	u := &userHour{user: strings.Clone(ev.User), first: ev.Time}
@@ -120,40 +112,37 @@ func (d *profile) newHour(ev *event.Event) *userHour {
 // raise begins or prolongs the episode of a user's hour.
 func (d *profile) raise(kind int, u *userHour, ev *event.Event, emit detect.Emit, finding func() detect.Finding) {
 	group := ActorKey{true, u.user}.group()
-	e := d.episodes[kind].open[groupKey(group)]
+	v := &d.voices[kind]
+	e := v.of(group)
 	s := &spell{episode: e, last: ev.Time}
 	if e == nil {
 		f := finding()
-		info := infoOf(d.episodes[kind].detector)
+		info := infoOf(v.detector)
 		f.Title, f.Kind, f.Severity, f.OWASP, f.MITRE = info.Title, info.Kind, info.Severity, info.OWASP, info.MITRE
 		f.Entity, f.Group, f.FiredAt, f.LastSeen = detect.Entity{Type: detect.EntityUser, Value: u.user}, group, ev.Time, ev.Time
-		d.episodes[kind].begin(f, ev.Time, emit)
-		s.episode = d.episodes[kind].open[groupKey(group)]
+		v.raise(f, s, ev.Time, emit)
 	} else if ev.Time.After(e.counted) && !u.first.Before(e.counted) {
 		s.added = u.n
 	}
 	u.spells[kind] = s
-	d.crossed[kind] = append(d.crossed[kind], closing{groupKey(group), s})
+	v.cross(groupKey(group), s)
 }
 
 // measure selects the user's events of the present hour up to ev.
 func (d *profile) measure(u *userHour, ev *event.Event, more ...detect.Condition) detect.Measure {
-	hour := hourTime(d.clock.hour)
 	return detect.Measure{
 		Aggregate: detect.AggregateCount, Where: append([]detect.Condition{is("user", u.user)}, more...),
-		From: hour, To: hour.Add(time.Hour), Until: ownPlace(ev), Cut: d.clock.cut,
+		From: d.start(), To: d.end(), Until: ownPlace(ev), Cut: d.cut,
 	}
 }
 
 // Advance implements detect.Detector.
 func (d *profile) Advance(to time.Time, emit detect.Emit) {
-	if !d.clock.started || !d.clock.pass(to) {
+	if !d.over(to) {
 		return
 	}
-	next := hourOf(to)
-	for i := range d.episodes {
-		d.episodes[i].closeHours(d.clock.hour, next, d.crossed[i], emit)
-		d.crossed[i] = d.crossed[i][:0]
+	for i := range d.voices {
+		d.voices[i].endHour(&d.hours, to, emit)
 	}
 	clear(d.now)
 	for user, t := range d.trips {
@@ -161,14 +150,13 @@ func (d *profile) Advance(to time.Time, emit detect.Emit) {
 			delete(d.trips, user)
 		}
 	}
-	d.clock.hour, d.clock.partial = next, false
-	d.model = d.models.at(hourTime(next))
+	d.next(to)
 }
 
 // Restore implements detect.Detector.
 func (d *profile) Restore(open []detect.Finding) {
-	for i := range d.episodes {
-		d.episodes[i].restore(open)
+	for i := range d.voices {
+		d.voices[i].restore(open)
 	}
 }
 

@@ -26,14 +26,12 @@ import (
 //
 // Known false positives: a synchronisation job that runs for the first time.
 type slowRead struct {
-	cfg      Config
-	models   *models
-	clock    hourClock
-	since    time.Time // everything from here on was counted
-	model    *Model
-	readers  map[reading]*dayReader
-	objects  int // of all readers
-	episodes episodes
+	hours
+	episodes
+	cfg     Config
+	since   time.Time // everything from here on was counted
+	readers map[reading]*dayReader
+	objects int // of all readers
 }
 
 // dayReader is what an actor read through one endpoint in the last day.
@@ -62,22 +60,21 @@ const (
 
 func newSlowRead(cfg Config, m *models) *slowRead {
 	return &slowRead{
-		cfg: cfg, models: m, readers: map[reading]*dayReader{}, episodes: newEpisodes(ObjectEnumerationSlow, 3),
+		hours: hours{models: m}, episodes: newEpisodes(ObjectEnumerationSlow, 3), cfg: cfg, readers: map[reading]*dayReader{},
 	}
 }
 
 // Observe implements detect.Detector.
 func (d *slowRead) Observe(ev *event.Event, emit detect.Emit) {
 	d.Advance(ev.Time, emit)
-	if !d.clock.started {
-		d.start(ev.Time)
+	if d.since.IsZero() {
+		d.since = ev.Time
 	}
-	d.clock.stamp(ev)
-	if len(ev.ObjectIDs) == 0 || ev.Status < 200 || ev.Status > 299 {
+	if !d.arrive(ev) || len(ev.ObjectIDs) == 0 || ev.Status < 200 || ev.Status > 299 {
 		return
 	}
 	k := reading{endpointOf(ev), whoOf(ev)}
-	if d.clock.late(ev) || !k.actor.known() || ev.IsBot && ev.User == "" {
+	if !k.actor.known() || ev.IsBot && ev.User == "" {
 		return
 	}
 	r := d.readers[k]
@@ -88,31 +85,23 @@ func (d *slowRead) Observe(ev *event.Event, emit detect.Emit) {
 	}
 	r.count(ev)
 	r.total++
-	if d.read(r, ev.ObjectIDs, d.clock.hour) && !r.crossed && len(r.objects) >= r.next && d.model != nil {
+	if d.read(r, ev.ObjectIDs, d.hour) && !r.crossed && len(r.objects) >= r.next && d.model != nil {
 		d.judge(ev, k, r, emit)
-	}
-}
-
-func (d *slowRead) start(t time.Time) {
-	d.clock.pass(t)
-	d.model = d.models.at(hourTime(d.clock.hour))
-	if d.since.IsZero() {
-		d.since = t
 	}
 }
 
 func (d *slowRead) newReader(k reading, at time.Time) *dayReader {
 	if len(d.readers) >= d.cfg.MaxEntities {
-		d.clock.overflow++
+		d.overflow++
 		return nil
 	}
 	k.endpoint, k.actor = k.endpoint.clone(), k.actor.clone()
 	r := &dayReader{next: d.cfg.MinDayObjects, oldest: at, since: d.since}
-	if d.clock.overflow > 0 {
+	if d.overflow > 0 {
 		r.since = at
 	}
-	if len(d.episodes.open) > 0 {
-		r.episode = d.episodes.open[groupKey(k.group())]
+	if len(d.open) > 0 {
+		r.episode = d.open[groupKey(k.group())]
 	}
 	d.readers[k] = r
 	return r
@@ -135,7 +124,7 @@ func (d *slowRead) read(r *dayReader, ids []string, hour int64) bool {
 		}
 	}
 	if d.objects >= objectsPerReader*d.cfg.MaxEntities {
-		d.clock.overflow++
+		d.overflow++
 		return false
 	}
 	d.objects++
@@ -221,8 +210,8 @@ func (d *slowRead) judge(ev *event.Event, k reading, r *dayReader, emit detect.E
 		f.Tags = append(f.Tags, "sequential_ids")
 		f.Explanation += fmt.Sprintf("; the ids run in sequence from %d to %d", from, to)
 	}
-	d.episodes.begin(f, ev.Time, emit)
-	r.episode = d.episodes.open[groupKey(f.Group)]
+	d.begin(f, ev.Time, emit)
+	r.episode = d.open[groupKey(f.Group)]
 	r.added = 0
 }
 
@@ -238,7 +227,7 @@ func (o *Objects) dayCrowd(users bool) Crowd {
 
 func (d *slowRead) finding(ev *event.Event, k reading, r *dayReader, own Reader, norm *Objects, bound float64) detect.Finding {
 	info, actor := infoOf(ObjectEnumerationSlow), k.actor.key()
-	from, crowd := hourTime(d.clock.hour-dayHours+1), norm.dayCrowd(actor.User)
+	from, crowd := hourTime(d.hour-dayHours+1), norm.dayCrowd(actor.User)
 	if from.Before(r.since) {
 		from = r.since
 	}
@@ -263,7 +252,7 @@ func (d *slowRead) finding(ev *event.Event, k reading, r *dayReader, own Reader,
 		Measure: detect.Measure{
 			Aggregate: detect.AggregateDistinct, Field: "object_ids",
 			Where: append(where, atLeast("status", "200"), below("status", "300")),
-			From:  from, To: hourTime(d.clock.hour + 1), Until: ownPlace(ev), Cut: d.clock.cut,
+			From:  from, To: d.end(), Until: ownPlace(ev), Cut: d.cut,
 		},
 		Explanation: fmt.Sprintf("%s read %s different objects of %s in %s; the 99.9th percentile for this endpoint is %s a day%s, from %s",
 			actor.Value, thousands(uint64(n)), k.endpoint, lasted(ev.Time.Sub(first)), count(crowd.P999), habit, known), //nolint:gosec // a length
@@ -276,7 +265,7 @@ func (d *slowRead) finding(ev *event.Event, k reading, r *dayReader, own Reader,
 
 // Advance implements detect.Detector.
 func (d *slowRead) Advance(to time.Time, emit detect.Emit) {
-	if !d.clock.started || !d.clock.pass(to) {
+	if !d.over(to) {
 		return
 	}
 	next := hourOf(to)
@@ -286,11 +275,11 @@ func (d *slowRead) Advance(to time.Time, emit detect.Emit) {
 			crossed = append(crossed, closing{groupKey(k.group()), &r.spell})
 		}
 	}
-	d.episodes.closeHours(d.clock.hour, next, crossed, emit)
-	d.clock.hour = next
+	d.closeHours(d.hour, next, crossed, emit)
+	d.next(to)
 	for k, r := range d.readers {
 		wasCrossed := r.crossed
-		r.spell = spell{episode: d.episodes.open[groupKey(k.group())]}
+		r.spell = spell{episode: d.open[groupKey(k.group())]}
 		r.crossed = wasCrossed && r.episode != nil
 		if wasCrossed && !r.crossed { // its episode is over: half as many again would be another one
 			r.next = 2 * len(r.objects)
@@ -299,7 +288,6 @@ func (d *slowRead) Advance(to time.Time, emit detect.Emit) {
 			delete(d.readers, k)
 		}
 	}
-	d.model = d.models.at(hourTime(next))
 }
 
 // forget drops the objects that were read last before hour from.
@@ -344,7 +332,7 @@ func (d *slowRead) preload(ctx context.Context, recent Recent, until time.Time) 
 }
 
 // Restore implements detect.Detector.
-func (d *slowRead) Restore(open []detect.Finding) { d.episodes.restore(open) }
+func (d *slowRead) Restore(open []detect.Finding) { d.restore(open) }
 
 // Lookback implements detect.Detector: an hour; Detectors.Preload brings the rest of the day.
 func (d *slowRead) Lookback() time.Duration { return time.Hour }

@@ -25,16 +25,13 @@ import (
 //
 // Known false positives: a release; a colleague who is given the right.
 type surface struct {
-	cfg      Config
-	models   *models
-	clock    hourClock
-	model    *Model
-	cells    map[EndpointKey]*surfaceCell
-	named    map[string]int // new endpoints by service in this hour
-	crossed  [surfaceKinds][]closing
-	episodes [surfaceKinds]episodes
-	uses     map[memberUse]*spell
-	told     map[string]*Model // groups that were told under a model: news once until the next one is learned
+	hours
+	cfg    Config
+	voices [surfaceKinds]voice
+	cells  map[EndpointKey]*surfaceCell
+	named  map[string]int // new endpoints by service in this hour
+	uses   map[memberUse]*spell
+	told   map[string]*Model // groups that were told under a model: news once until the next one is learned
 }
 
 const (
@@ -72,11 +69,11 @@ const (
 
 func newSurface(cfg Config, m *models) *surface {
 	d := &surface{
-		cfg: cfg, models: m, cells: map[EndpointKey]*surfaceCell{}, named: map[string]int{},
+		hours: hours{models: m}, cfg: cfg, cells: map[EndpointKey]*surfaceCell{}, named: map[string]int{},
 		uses: map[memberUse]*spell{}, told: map[string]*Model{},
 	}
 	for i, id := range []string{NewEndpoint, NewMethod, MissingAuthentication, PrivilegedFirstUse} {
-		d.episodes[i] = newEpisodes(id, surfacePatience)
+		d.voices[i] = newVoice(id, surfacePatience)
 	}
 	return d
 }
@@ -84,13 +81,7 @@ func newSurface(cfg Config, m *models) *surface {
 // Observe implements detect.Detector.
 func (d *surface) Observe(ev *event.Event, emit detect.Emit) {
 	d.Advance(ev.Time, emit)
-	if !d.clock.started {
-		d.clock.pass(ev.Time)
-		d.model = d.models.at(hourTime(d.clock.hour))
-	}
-	d.clock.stamp(ev)
-	if d.model == nil || ev.Status < 200 || ev.Status > 299 || ev.Route == "" || ev.Method == "HEAD" || ev.Method == "OPTIONS" ||
-		d.clock.partial || d.clock.late(ev) {
+	if !d.judges(ev) || ev.Status < 200 || ev.Status > 299 || ev.Route == "" || ev.Method == "HEAD" || ev.Method == "OPTIONS" {
 		return
 	}
 	key := endpointOf(ev)
@@ -134,7 +125,7 @@ func (d *surface) count(ev *event.Event, c *surfaceCell, emit detect.Emit) {
 	group := []string{c.key.Service, c.key.Method, c.key.Route}
 	s := c.spell
 	if s == nil {
-		s = &spell{episode: d.episodes[c.kind].open[groupKey(group)]}
+		s = &spell{episode: d.voices[c.kind].of(group)}
 		c.spell = s
 	}
 	s.count(ev)
@@ -152,16 +143,14 @@ func (d *surface) count(ev *event.Event, c *surfaceCell, emit detect.Emit) {
 		}
 		d.named[c.key.Service]++
 		d.told[name] = d.model
-		d.episodes[c.kind].begin(d.finding(ev, c, s, group), ev.Time, emit)
-		s.episode, s.added = d.episodes[c.kind].open[groupKey(group)], 0
+		d.voices[c.kind].raise(d.finding(ev, c, s, group), s, ev.Time, emit)
 	}
 	s.crossed = true
-	d.crossed[c.kind] = append(d.crossed[c.kind], closing{groupKey(group), s})
+	d.voices[c.kind].cross(groupKey(group), s)
 }
 
 func (d *surface) finding(ev *event.Event, c *surfaceCell, s *spell, group []string) detect.Finding {
 	info := infoOf([]string{NewEndpoint, NewMethod, MissingAuthentication}[c.kind])
-	hour := hourTime(d.clock.hour)
 	whole := d.model.Endpoint(c.key.service())
 	known, row, key := d.model.Snapshot.WindowDays, any(whole), c.key.service()
 	f := detect.Finding{
@@ -194,7 +183,7 @@ func (d *surface) finding(ev *event.Event, c *surfaceCell, s *spell, group []str
 		where = append(where, is("user", ""), is("session", ""), is("auth_scheme", ""))
 	}
 	f.Measure = detect.Measure{
-		Aggregate: detect.AggregateCount, Where: where, From: hour, To: hour.Add(time.Hour), Until: ownPlace(ev), Cut: d.clock.cut,
+		Aggregate: detect.AggregateCount, Where: where, From: d.start(), To: d.end(), Until: ownPlace(ev), Cut: d.cut,
 	}
 	f.Baseline = ref(d.model, key.rowKey(), row, learned)
 	return f
@@ -216,7 +205,7 @@ func (d *surface) use(ev *event.Event, c *surfaceCell, emit detect.Emit) {
 	s := d.uses[u]
 	if s == nil {
 		if len(d.uses) >= d.cfg.MaxEntities {
-			d.clock.overflow++
+			d.overflow++
 			return
 		}
 		u.user = whoOf(ev).clone().user
@@ -232,8 +221,8 @@ func (d *surface) use(ev *event.Event, c *surfaceCell, emit detect.Emit) {
 func (d *surface) first(ev *event.Event, u memberUse, c *surfaceCell, s *spell, emit detect.Emit) {
 	actor := ActorKey{true, u.user}
 	group := actor.group(c.key.Service, c.key.Method, c.key.Route)
-	e := &d.episodes[surfacePrivileged]
-	s.episode = e.open[groupKey(group)]
+	v := &d.voices[surfacePrivileged]
+	s.episode = v.of(group)
 	s.count(ev)
 	name := groupKey(append(group, privilegedUseName))
 	if s.episode == nil {
@@ -241,45 +230,41 @@ func (d *surface) first(ev *event.Event, u memberUse, c *surfaceCell, s *spell, 
 			return
 		}
 		d.told[name] = d.model
-		info, m, hour := infoOf(PrivilegedFirstUse), c.members, hourTime(d.clock.hour)
+		info, m := infoOf(PrivilegedFirstUse), c.members
 		known := history(m.Days, m.Requests, "requests")
-		e.begin(detect.Finding{
+		v.raise(detect.Finding{
 			Title: info.Title, Kind: info.Kind, Severity: info.Severity, OWASP: info.OWASP, MITRE: info.MITRE,
 			Entity: actor.entity(), Service: c.key.Service, Route: c.key.Route, Group: group,
 			FiredAt: ev.Time, FirstSeen: ev.Time, LastSeen: ev.Time, EventCount: 1, Observed: 1, Unit: "successful requests",
 			Measure: detect.Measure{
 				Aggregate: detect.AggregateCount,
 				Where:     append(append(actor.where(), c.key.where()...), atLeast("status", "200"), below("status", "300")),
-				From:      hour, To: hour.Add(time.Hour), Until: ownPlace(ev), Cut: d.clock.cut,
+				From:      d.start(), To: d.end(), Until: ownPlace(ev), Cut: d.cut,
 			},
 			Explanation: fmt.Sprintf("%s used %s successfully for the first time; only %d of %d users ever did, always the same, from %s",
 				u.user, c.key.subject(), len(m.Users), m.Of, known),
 			Baseline: ref(d.model, c.key.rowKey(), m, known),
-		}, ev.Time, emit)
-		s.episode, s.added = e.open[groupKey(group)], 0
+		}, s, ev.Time, emit)
 	}
 	s.crossed = true
-	d.crossed[surfacePrivileged] = append(d.crossed[surfacePrivileged], closing{groupKey(group), s})
+	v.cross(groupKey(group), s)
 }
 
 // Advance implements detect.Detector.
 func (d *surface) Advance(to time.Time, emit detect.Emit) {
-	if !d.clock.started || !d.clock.pass(to) {
+	if !d.over(to) {
 		return
 	}
-	next := hourOf(to)
-	for i := range d.episodes {
-		d.episodes[i].closeHours(d.clock.hour, next, d.crossed[i], emit)
-		d.crossed[i] = d.crossed[i][:0]
+	for i := range d.voices {
+		d.voices[i].endHour(&d.hours, to, emit)
 	}
 	for _, c := range d.cells {
 		c.spell = nil
 	}
 	clear(d.named)
 	clear(d.uses)
-	d.clock.hour, d.clock.partial = next, false
-	if m := d.models.at(hourTime(next)); m != d.model {
-		d.model = m
+	before := d.model
+	if d.next(to); d.model != before {
 		clear(d.cells)
 		clear(d.told)
 	}
@@ -287,8 +272,8 @@ func (d *surface) Advance(to time.Time, emit detect.Emit) {
 
 // Restore implements detect.Detector.
 func (d *surface) Restore(open []detect.Finding) {
-	for i := range d.episodes {
-		d.episodes[i].restore(open)
+	for i := range d.voices {
+		d.voices[i].restore(open)
 	}
 }
 

@@ -20,41 +20,33 @@ import (
 //
 // Known false positives: a batch job that runs for the first time, many people behind one address.
 type userSpike struct {
-	cfg      Config
-	models   *models
-	clock    hourClock
-	model    *Model
-	now      map[who]*spell
-	crossed  []closing
-	episodes episodes
+	hours
+	voice
+	cfg Config
+	now map[who]*spell
 }
 
 func newUserSpike(cfg Config, m *models) *userSpike {
-	return &userSpike{cfg: cfg, models: m, now: map[who]*spell{}, episodes: newEpisodes(UserRequestSpike, 1)}
+	return &userSpike{hours: hours{models: m}, voice: newVoice(UserRequestSpike, 1), cfg: cfg, now: map[who]*spell{}}
 }
 
 // Observe implements detect.Detector.
 func (d *userSpike) Observe(ev *event.Event, emit detect.Emit) {
 	d.Advance(ev.Time, emit)
-	if !d.clock.started {
-		d.clock.pass(ev.Time)
-		d.model = d.models.at(hourTime(d.clock.hour))
-	}
-	d.clock.stamp(ev)
 	w := whoOf(ev)
-	if d.model == nil || d.clock.partial || d.clock.late(ev) || !w.known() || ev.IsBot && ev.User == "" {
+	if !d.judges(ev) || !w.known() || ev.IsBot && ev.User == "" {
 		return
 	}
 	s := d.now[w]
 	if s == nil {
 		if len(d.now) >= d.cfg.MaxEntities {
-			d.clock.overflow++
+			d.overflow++
 			return
 		}
 		s = &spell{}
 		w = w.clone()
-		if len(d.episodes.open) > 0 {
-			s.episode = d.episodes.open[groupKey(w.key().group())]
+		if len(d.open) > 0 {
+			s.episode = d.of(w.key().group())
 		}
 		d.now[w] = s
 	}
@@ -83,16 +75,13 @@ func (d *userSpike) judge(ev *event.Event, w who, s *spell, emit detect.Emit) {
 	k = w.clone().key()
 	s.crossed = true
 	if s.episode == nil {
-		d.episodes.begin(d.finding(ev, k, s, own, crowd, bound), ev.Time, emit)
-		s.episode = d.episodes.open[groupKey(k.group())]
-		s.added = 0
+		d.raise(d.finding(ev, k, s, own, crowd, bound), s, ev.Time, emit)
 	}
-	d.crossed = append(d.crossed, closing{groupKey(k.group()), s})
+	d.cross(groupKey(k.group()), s)
 }
 
 func (d *userSpike) finding(ev *event.Event, k ActorKey, s *spell, own Actor, crowd Crowd, bound float64) detect.Finding {
 	info := infoOf(UserRequestSpike)
-	hour := hourTime(d.clock.hour)
 	known := history(crowd.Days, crowd.Hours, "hours of "+plural(crowd.Actors, k))
 	habit := "it is not known by itself"
 	if own.Hours > 0 {
@@ -104,8 +93,8 @@ func (d *userSpike) finding(ev *event.Event, k ActorKey, s *spell, own Actor, cr
 		FiredAt: ev.Time, FirstSeen: s.first, LastSeen: ev.Time, EventCount: uint64(s.n),
 		Observed: float64(s.n), Expected: round2(bound), Unit: "requests",
 		Measure: detect.Measure{
-			Aggregate: detect.AggregateCount, Where: k.where(), From: hour, To: hour.Add(time.Hour),
-			Until: ownPlace(ev), Cut: d.clock.cut,
+			Aggregate: detect.AggregateCount, Where: k.where(), From: d.start(), To: d.end(),
+			Until: ownPlace(ev), Cut: d.cut,
 		},
 		Explanation: fmt.Sprintf("%s sent %s requests in %s; %s and the 99.9th percentile of all is %s an hour, from %s",
 			k.Value, thousands(uint64(s.n)), lasted(ev.Time.Sub(s.first)), habit, count(crowd.P999), known),
@@ -118,22 +107,16 @@ func (d *userSpike) finding(ev *event.Event, k ActorKey, s *spell, own Actor, cr
 
 // Advance implements detect.Detector.
 func (d *userSpike) Advance(to time.Time, emit detect.Emit) {
-	if !d.clock.started || !d.clock.pass(to) {
+	if !d.over(to) {
 		return
 	}
-	next := hourOf(to)
-	d.episodes.closeHour(hourTime(d.clock.hour+1), d.crossed, emit)
-	if next > d.clock.hour+1 { // a whole hour passed without anybody
-		d.episodes.closeHour(hourTime(next), nil, emit)
-	}
+	d.endHour(&d.hours, to, emit)
 	clear(d.now)
-	d.crossed = d.crossed[:0]
-	d.clock.hour, d.clock.partial = next, false
-	d.model = d.models.at(hourTime(next))
+	d.next(to)
 }
 
 // Restore implements detect.Detector.
-func (d *userSpike) Restore(open []detect.Finding) { d.episodes.restore(open) }
+func (d *userSpike) Restore(open []detect.Finding) { d.restore(open) }
 
 // Lookback implements detect.Detector: the hour that is being counted.
 func (d *userSpike) Lookback() time.Duration { return time.Hour }
