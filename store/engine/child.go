@@ -82,6 +82,9 @@ func ServeDir(ctx context.Context, library, path, token string, cfg Config, list
 		return err
 	}
 	defer unlock()
+	if err := forgetUncommitted(path, log); err != nil {
+		return err
+	}
 	server, err := NewServer(library, path, token, cfg, log)
 	if err != nil {
 		return err
