@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewatch/gatewatch/baseline"
+	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/ingest/route"
 	"github.com/gatewatch/gatewatch/store"
@@ -92,6 +93,7 @@ func (l *learner) snapshot(context.Context) (baseline.Snapshot, error) {
 	}
 	s := l.cfg.Snapshot(now.Truncate(time.Second), cut, liveGeneration)
 	s.Aliases = aliases(l.routes)
+	s.Accepted = baseline.Accepted(l.current(), nil, s.From())
 	return s, l.exclude(&s)
 }
 
@@ -120,6 +122,9 @@ func confirmedOf(m *incident.Manager) func(incident.Filter) ([]baseline.Confirme
 				return nil, err
 			}
 			for _, inc := range page.Incidents {
+				if inc.Kind == detect.KindChange { // what was accepted is to be learned from
+					continue
+				}
 				list = append(list, baseline.Confirmed{
 					Entity: inc.Entity, Services: inc.Services, From: inc.FirstSeen, To: inc.LastSeen,
 				})
@@ -135,6 +140,7 @@ func confirmedOf(m *incident.Manager) func(incident.Filter) ([]baseline.Confirme
 func (l *learner) learn(ctx context.Context, until, cut time.Time) (*baseline.Model, error) {
 	s := l.cfg.Snapshot(until, cut, liveGeneration)
 	s.Aliases = aliases(l.routes)
+	s.Accepted = baseline.Accepted(l.current(), nil, s.From())
 	if err := l.exclude(&s); err != nil {
 		return nil, err
 	}

@@ -53,6 +53,7 @@ type walk struct {
 	// What follows belongs to the goroutine that runs the steps.
 	stamp    time.Time
 	models   int
+	model    *baseline.Model // the newest
 	findings []detect.Finding
 	blocks   uint64
 }
@@ -185,11 +186,13 @@ func (w *walk) learn(ctx context.Context, boundary time.Time, known []baseline.A
 	w.judge.Advance(boundary)
 	snapshot := w.baselines.Snapshot(boundary, w.stamp, "analyze")
 	snapshot.Aliases = known
+	snapshot.Accepted = baseline.Accepted(w.model, nil, snapshot.From())
 	model, err := baseline.Recompute(ctx, w.baselines, w.store.History(), snapshot)
 	if err != nil {
 		return fmt.Errorf("learn baselines up to %s: %w", boundary.Format(time.RFC3339), err)
 	}
 	w.models++
+	w.model = model
 	w.learned.UseModel(model)
 	w.log.Debug("baselines learned", "until", boundary, "version", model.Version, "events", model.Events)
 	return nil

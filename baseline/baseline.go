@@ -26,6 +26,9 @@ type Config struct {
 	WindowDays int `yaml:"window_days"`
 	// MinDays is the written floor of history: an endpoint or a group with less is not judged. Default 3.
 	MinDays int `yaml:"min_days"`
+	// DriftDays is for how many days a level must have changed to be called a lasting change and learned, 3 to 28.
+	// Default 5: a long weekend is none.
+	DriftDays int `yaml:"drift_days"`
 	// AlarmsPerWeek is the budget of false alarms per endpoint and week from which thresholds are derived. Default 0.1.
 	AlarmsPerWeek float64 `yaml:"alarms_per_week"`
 	// MinSpikeRequests is the least number of requests above the expected ones that makes a spike. Default 100.
@@ -64,6 +67,7 @@ func (c Config) withDefaults() Config {
 	text(&c.TimeZone, "UTC")
 	num(&c.WindowDays, 28)
 	num(&c.MinDays, 3)
+	num(&c.DriftDays, 5)
 	if c.AlarmsPerWeek == 0 {
 		c.AlarmsPerWeek = 0.1
 	}
@@ -91,6 +95,7 @@ func (c Config) Validate() []error {
 	}
 	check(c.WindowDays >= 1 && c.WindowDays <= 90, "baseline.window_days: %d, want 1 to 90", c.WindowDays)
 	check(c.MinDays >= 1 && c.MinDays <= c.WindowDays, "baseline.min_days: %d, want 1 to window_days (%d)", c.MinDays, c.WindowDays)
+	check(c.DriftDays >= 3 && c.DriftDays <= 28, "baseline.drift_days: %d, want 3 to 28", c.DriftDays)
 	check(c.AlarmsPerWeek > 0 && c.AlarmsPerWeek <= 100, "baseline.alarms_per_week: %g, want more than 0, up to 100", c.AlarmsPerWeek)
 	for _, k := range []struct {
 		name  string

@@ -33,7 +33,7 @@ func NewDetectors(cfg Config) *Detectors {
 	surface, profile := newSurface(cfg, m), newProfile(cfg, m)
 	return &Detectors{
 		models: m, slow: slow,
-		all:    []detect.Detector{traffic, errs, shifts, users, objects, slow, surface, profile},
+		all:    []detect.Detector{traffic, errs, shifts, users, objects, slow, surface, profile, newLasting(m)},
 		hourly: []*hours{&users.hours, &objects.hours, &slow.hours, &surface.hours, &profile.hours},
 	}
 }

@@ -179,7 +179,7 @@ func TestScenarios(t *testing.T) {
 		})
 	}
 	for _, i := range Infos() {
-		if !fired[i.ID] {
+		if !fired[i.ID] && i.ID != LastingChange { // it takes days: TestWhatIsALastingChange
 			t.Errorf("no scenario makes %s fire", i.ID)
 		}
 	}

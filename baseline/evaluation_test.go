@@ -293,6 +293,7 @@ func TestEvaluation(t *testing.T) {
 		}
 	}
 	t.Logf("%-26s %8s %8s %10s %8s %14s", "detector", "attacks", "recall", "findings", "precision", "median minutes")
+	results[LastingChange] = evaluateChanges(t)
 	for _, i := range Infos() {
 		r := results[i.ID]
 		if r == nil {

@@ -21,6 +21,7 @@ const (
 	DormantAccount        = "dormant-account"
 	NewCountry            = "new-country"
 	ImpossibleTravel      = "impossible-travel"
+	LastingChange         = "lasting-change"
 )
 
 // Infos describes the learned detectors.
@@ -114,6 +115,11 @@ func Infos() []detect.Info {
 			Description: "A user known from few countries is served from another one.",
 			Needs:       []string{"time", "user", "country", "status"}, Learned: true,
 			OWASP: []string{"API2:2023"}, MITRE: []string{"T1078"},
+		},
+		{
+			ID: LastingChange, Title: "Lasting change", Kind: detect.KindChange, Severity: detect.Low,
+			Description: "The requests, the latency or the response size of an endpoint or a service changed by half or more and stay so: a release, a new customer. It is told once and then taken for normal.",
+			Needs:       []string{"time", "method", "route"}, Learned: true,
 		},
 		{
 			ID: ImpossibleTravel, Title: "User in two places at once", Kind: detect.KindCredential, Severity: detect.High,

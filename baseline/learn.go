@@ -45,7 +45,7 @@ func Recompute(ctx context.Context, cfg Config, h History, s Snapshot) (*Model, 
 			members: map[EndpointKey]*Members{},
 		},
 	}
-	l.excluded = newExclusions(s.Excluded, l.routes)
+	l.excluded = newExclusions(s.Excluded, s.Accepted, l.routes)
 	if err := l.learnEndpoints(ctx, h, s); err != nil {
 		return nil, fmt.Errorf("learn endpoints: %w", err)
 	}
@@ -61,6 +61,7 @@ func Recompute(ctx context.Context, cfg Config, h History, s Snapshot) (*Model, 
 	if err := l.learnObjects(ctx, h, s); err != nil {
 		return nil, fmt.Errorf("learn objects: %w", err)
 	}
+	tell(l.model.changes)
 	l.model.index()
 	return l.model, nil
 }
@@ -170,7 +171,15 @@ func (l *learner) fitEndpoint(k EndpointKey, a *hourly) *Endpoint {
 	if float64(e.Requests) < busyHour*24 || e.Days < l.cfg.MinDays {
 		return e
 	}
-	season := l.span.fitSeason(series, first)
+	course := l.follow(k, series, first)
+	for _, c := range course.changes {
+		c.Events = a.requestsSince(c.Since)
+		l.model.changes = append(l.model.changes, c)
+	}
+	e.Trend = float64(round4(math.Expm1(course.trend * 7)))
+	ordinary := course.ordinary()
+	season := l.span.fitSeason(ordinary, first)
+	l.span.fitLeast(season, course.series, first)
 	levels := make([]float64, hoursOfWeek)
 	for i, v := range season.Level {
 		levels[i] = float64(v)
@@ -184,20 +193,21 @@ func (l *learner) fitEndpoint(k EndpointKey, a *hourly) *Endpoint {
 		return e
 	}
 	e.Season = season
-	e.Alpha = l.span.fitAlpha(series, first, season)
+	e.Alpha = l.span.fitAlpha(ordinary, first, season)
 	e.Buckets *= oneHour / e.Step
-	l.fitThresholds(e, a, series, first)
+	l.fitThresholds(e, a, course)
 	return e
 }
 
 // fitThresholds sets the deviations that make a spike or a drop from the endpoint's own history: the worst bucket of
 // each hour is one block.
-func (l *learner) fitThresholds(e *Endpoint, a *hourly, series []float64, first int64) {
+func (l *learner) fitThresholds(e *Endpoint, a *hourly, c *course) {
+	series, first := c.series, c.first
 	highs, lows := series, series
 	if e.Step == fiveMinutes {
 		leftOut := func(h int64) bool { return math.IsNaN(series[h-first]) }
-		highs = l.span.dense(a.hours, a.peak, first, leftOut)
-		lows = l.span.dense(a.hours, a.trough, first, leftOut)
+		highs = l.span.dense(a.hours, c.present(a.hours, a.peak), first, leftOut)
+		lows = l.span.dense(a.hours, c.present(a.hours, a.trough), first, leftOut)
 	}
 	var spikes, drops []float64
 	for i := range series {

@@ -29,13 +29,17 @@ const (
 	leastInHour     = 10 // answers that a median is taken from
 	leastLevelHours = 48 // hours that a level is learned from
 	leastFactor     = 2  // a shift at least doubles or halves
+
+	leastMilliseconds = 50 // of a shift
+	leastBytes        = 256
 )
 
 // shapeHours gathers one endpoint's rows: a route that had several names has several.
 type shapeHours struct {
 	shape     Shape
-	durations []float64
-	sizes     []float64
+	durations quantityHours
+	sizes     quantityHours
+	successes quantityHours
 }
 
 // learnShapes learns what the answers of every endpoint look like.
@@ -57,11 +61,12 @@ func (l *learner) learnShapes(ctx context.Context, h History, s Snapshot) error 
 			}
 			acc.shape.Successes += uint64(row.Successes[i])
 			acc.shape.Anonymous += uint64(row.Anonymous[i])
+			acc.successes.add(hour, float64(row.Successes[i]))
 			if row.Timed[i] >= leastInHour {
-				acc.durations = append(acc.durations, float64(row.Duration[i]))
+				acc.durations.add(hour, float64(row.Duration[i]))
 			}
 			if row.Sized[i] >= leastInHour {
-				acc.sizes = append(acc.sizes, float64(row.Size[i]))
+				acc.sizes.add(hour, float64(row.Size[i]))
 			}
 		}
 		return nil
@@ -76,8 +81,8 @@ func (l *learner) learnShapes(ctx context.Context, h History, s Snapshot) error 
 		}
 		shape := acc.shape
 		if e.Days >= l.cfg.MinDays {
-			shape.Latency = l.fitLevel(acc.durations, 50)
-			shape.Size = l.fitLevel(acc.sizes, 256)
+			shape.Latency = l.fitLevel(l.settle(k, MeasuredDuration, acc, &acc.durations, leastMilliseconds), leastMilliseconds)
+			shape.Size = l.fitLevel(l.settle(k, MeasuredSize, acc, &acc.sizes, leastBytes), leastBytes)
 		}
 		e.Shape = &shape
 	}

@@ -29,6 +29,8 @@ type Model struct {
 	steady map[string]bool
 	// routes lists the routes that answered successfully, whatever the method.
 	routes map[EndpointKey]bool
+	// changes are the lasting changes within the history, the newest first.
+	changes []Change
 	// busy lists the endpoints and services whose drop is judged, services first, ordered by key.
 	busy []*Endpoint
 }
@@ -48,6 +50,8 @@ type Endpoint struct {
 	// Empties counts the hours with an empty bucket among those that are expected to be busy.
 	Empties int     `json:"empties,omitempty"`
 	Season  *Season `json:"season,omitempty"` // nil when Step is 0
+	// Trend is its growth in a week, as a share, where it clearly grows or shrinks; Season is its level at the end.
+	Trend float64 `json:"trend,omitempty"`
 
 	ClientErrors ErrorRate `json:"client_errors"`
 	ServerErrors ErrorRate `json:"server_errors"`

@@ -24,6 +24,7 @@ const (
 	rowActors   = "actors"
 	rowReaders  = "readers"
 	rowMembers  = "members"
+	rowChanges  = "changes"
 )
 
 const chunkSize = 2000
@@ -61,6 +62,9 @@ func (m *Model) Rows(fn func(Row) error) error {
 			named[j] = namedActor{k, m.actors[k]}
 		}
 		w.row(rowActors, fmt.Sprintf("%06d", i), named)
+	}
+	if len(m.changes) > 0 {
+		w.row(rowChanges, "all", m.changes)
 	}
 	w.row(rowCrowd, "all", crowds{m.users, m.clients, m.volume})
 	for _, k := range sortedKeys(m.endpoints) {
@@ -178,6 +182,8 @@ func (b *ModelBuilder) add(r Row) error {
 			return err
 		}
 		b.m.users, b.m.clients, b.m.volume = c.Users, c.Clients, c.Volume
+	case rowChanges:
+		return json.Unmarshal(data, &b.m.changes)
 	case rowMembers:
 		row := &Members{}
 		if err := json.Unmarshal(data, row); err != nil {

@@ -80,11 +80,22 @@ func (sp span) fitSeason(series []float64, first int64) *Season {
 		level := shrink(median(day), len(day), overall, priorWeight)
 		level = shrink(median(week), len(week), level, priorWeight)
 		s.Level[slot] = round4(level)
-		if len(week) > 0 {
-			s.Least[slot] = float32(slices.Min(week))
-		}
 	}
 	return s
+}
+
+// fitLeast learns the fewest requests of each hour of the week, unusual days included.
+func (sp span) fitLeast(s *Season, series []float64, first int64) {
+	var seen [hoursOfWeek]bool
+	for i, x := range series {
+		if math.IsNaN(x) {
+			continue
+		}
+		slot := sp.slots[first-sp.from+int64(i)]
+		if !seen[slot] || float32(x) < s.Least[slot] {
+			seen[slot], s.Least[slot] = true, float32(x)
+		}
+	}
 }
 
 // trimmedMean is the mean of xs without the lowest and the highest twentieth. It sorts xs.

@@ -24,6 +24,8 @@ type Snapshot struct {
 	ConfigHash string `json:"config_hash"`
 	// Excluded are intervals that are not learned from, such as confirmed incidents.
 	Excluded []Exclusion `json:"excluded,omitempty"`
+	// Accepted are the lasting changes that the model takes for granted.
+	Accepted []Acceptance `json:"accepted,omitempty"`
 	// Aliases maps templates that a route had before to the one that it has now.
 	Aliases []Alias `json:"aliases,omitempty"`
 }
@@ -134,10 +136,22 @@ func (s hourSet) add(from, to time.Time) {
 type exclusions struct {
 	endpoints map[EndpointKey]hourSet
 	actors    map[ActorKey]hourSet
+	// What people accepted since an hour is learned from all the same.
+	acceptedEndpoints map[EndpointKey]int64
+	acceptedActors    map[ActorKey]int64
 }
 
-func newExclusions(list []Exclusion, r routes) exclusions {
-	x := exclusions{map[EndpointKey]hourSet{}, map[ActorKey]hourSet{}}
+func newExclusions(list []Exclusion, accepted []Acceptance, r routes) exclusions {
+	x := exclusions{map[EndpointKey]hourSet{}, map[ActorKey]hourSet{}, map[EndpointKey]int64{}, map[ActorKey]int64{}}
+	for _, a := range accepted { // ordered by Since: the latest word counts
+		switch {
+		case a.By == AcceptedByLearning:
+		case a.Actor.Value != "":
+			x.acceptedActors[a.Actor] = hourOf(a.Since)
+		default:
+			x.acceptedEndpoints[r.resolve(a.Endpoint)] = hourOf(a.Since)
+		}
+	}
 	for _, e := range list {
 		if e.Actor.Value != "" {
 			if x.actors[e.Actor] == nil {
@@ -157,7 +171,18 @@ func newExclusions(list []Exclusion, r routes) exclusions {
 
 // endpoint reports whether hour h of k is left out, by itself or with its service.
 func (x exclusions) endpoint(k EndpointKey, h int64) bool {
-	return x.endpoints[k].has(h) || x.endpoints[k.service()].has(h)
+	if !x.endpoints[k].has(h) && !x.endpoints[k.service()].has(h) {
+		return false
+	}
+	for _, of := range []EndpointKey{k, k.service()} {
+		if since, ok := x.acceptedEndpoints[of]; ok && h >= since {
+			return false
+		}
+	}
+	return true
 }
 
-func (x exclusions) actor(k ActorKey, h int64) bool { return x.actors[k].has(h) }
+func (x exclusions) actor(k ActorKey, h int64) bool {
+	since, ok := x.acceptedActors[k]
+	return x.actors[k].has(h) && (!ok || h < since)
+}

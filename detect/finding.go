@@ -85,11 +85,12 @@ const (
 	KindAvailability Kind = "availability"      // spikes, drops, error bursts, latency of an endpoint
 	KindExposure     Kind = "exposure"          // shadow endpoints, missing authentication, policy violations
 	KindOperational  Kind = "operational"       // the pipeline itself: silent source, parse failures
+	KindChange       Kind = "change"            // what is normal has changed for good: a release, a new customer
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return []Kind{KindCredential, KindWebAttack, KindDataAccess, KindAbuse, KindAvailability, KindExposure, KindOperational}
+	return []Kind{KindCredential, KindWebAttack, KindDataAccess, KindAbuse, KindAvailability, KindExposure, KindOperational, KindChange}
 }
 
 // Finding says that one detector saw one thing about one entity in one interval. While the episode goes on, the

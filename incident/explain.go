@@ -20,6 +20,7 @@ var kindTitles = map[detect.Kind]string{
 	detect.KindAvailability: "Availability",
 	detect.KindExposure:     "Exposure",
 	detect.KindOperational:  "Log pipeline",
+	detect.KindChange:       "Lasting change",
 }
 
 // connectors join what happened and the entity that it is about.
