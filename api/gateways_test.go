@@ -54,7 +54,7 @@ func runGateway(t *testing.T, port int, name string, args ...string) {
 			t.Logf("%s said:\n%s", name, out.String())
 		}
 	})
-	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			_ = c.Close() // it was only to see

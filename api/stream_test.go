@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,7 +84,7 @@ func (b *bench) listen(ctx context.Context, base, query, lastID string, each fun
 func TestStreamBeginsNow(t *testing.T) {
 	b := newBench(t)
 	base := b.live(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var got []sse
 	err := b.listen(ctx, base, "", "", func(e sse) bool {
@@ -106,7 +108,7 @@ func TestStreamBeginsNow(t *testing.T) {
 func TestStreamFromTheBeginningWithAFilter(t *testing.T) {
 	b := newBench(t)
 	base := b.live(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var got []string
 	err := b.listen(ctx, base, "entity=203.0.113.2&severity=high", "0", func(e sse) bool {
@@ -134,7 +136,7 @@ func TestStreamResetsAfterAnotherStore(t *testing.T) {
 func TestStreamResumesWithoutGapsAndRepeats(t *testing.T) {
 	b := newBench(t)
 	base := b.live(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	const clients, changes = 200, 200
 	last := uint64(3 + changes)
@@ -154,7 +156,8 @@ func TestStreamResumesWithoutGapsAndRepeats(t *testing.T) {
 	wg.Wait()
 }
 
-// resumeUntil reads the stream in pieces of so many events, up to the change with the number last.
+// resumeUntil reads the stream in pieces of so many events, up to the change with the number last, and connects again as
+// often as it takes.
 func (b *bench) resumeUntil(ctx context.Context, base string, last uint64, piece int) error {
 	seen := uint64(0)
 	for seen < last {
@@ -172,8 +175,12 @@ func (b *bench) resumeUntil(ctx context.Context, base string, last uint64, piece
 			left--
 			return left > 0 && seen < last
 		})
-		if err != nil || fault != nil {
-			return fmt.Errorf("%w %w", err, fault)
+		var broken *url.Error // a busy server closes a connection that waits too long for its turn: a client connects again
+		if errors.As(err, &broken) && ctx.Err() == nil {
+			err = nil
+		}
+		if err := errors.Join(err, fault); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -83,6 +83,7 @@ tls: {key: k.pem}
 
 // TestAnalyzeRefusesWhatIsNoLog names the file and says what to do.
 func TestAnalyzeRefusesWhatIsNoLog(t *testing.T) {
+	t.Parallel()
 	requireEngine(t)
 	good := file(t, "good.log", visits(10, time.Now()))
 	junk := file(t, "junk.bin", "\x7fELF\x02\x01\x01\x00\n\x00\x00\xff\xfe\n")
@@ -178,7 +179,7 @@ func TestServeRefusesToStart(t *testing.T) {
 		if cfg.DataDir == "" {
 			cfg.DataDir = t.TempDir()
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		return Serve(ctx, cfg, ServeOptions{engineCommand: testEngine()})
 	}
@@ -263,11 +264,18 @@ func TestServeSurvivesDamagedState(t *testing.T) {
 // TestServeWaitsForItsStore holds that an unreachable ClickHouse server is told of once, without its password, and that
 // the wait ends when it is told to.
 func TestServeWaitsForItsStore(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var told lockedBuffer
 	cfg := Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"}
 	cfg.Store.DSN = "clickhouse://u:hunter2@127.0.0.1:9/db"
+	go func() {
+		for ctx.Err() == nil && !strings.Contains(told.String(), "cannot be used yet") {
+			time.Sleep(20 * time.Millisecond)
+		}
+		time.Sleep(3 * time.Second) // some more attempts
+		cancel()
+	}()
 	if err := Serve(ctx, cfg, ServeOptions{Logger: slog.New(slog.NewTextHandler(&told, nil))}); err != nil {
 		t.Errorf("told to stop while it waits: %v", err)
 	}

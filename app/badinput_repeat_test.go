@@ -54,6 +54,7 @@ func shuffledLogs(t testing.TB, dir string) (paths []string) {
 // TestAnalyzeIsRepeatable holds that the same logs give the same incidents, ids and all, whatever the size of the stored
 // blocks and the order in which the files are named. Only the cut of a measure is the stamp of a block.
 func TestAnalyzeIsRepeatable(t *testing.T) {
+	t.Parallel()
 	requireEngine(t)
 	paths := shuffledLogs(t, t.TempDir())
 	var want []string

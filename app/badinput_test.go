@@ -115,6 +115,7 @@ func checkAttacks(t *testing.T, list []*incident.Incident) {
 // TestAnalyzeSurvivesBadLogs finds the attacks around every kind of bad input, counts what could not be read, and names
 // the first of it.
 func TestAnalyzeSurvivesBadLogs(t *testing.T) {
+	t.Parallel()
 	requireEngine(t)
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	for _, bad := range badLogs(now) {

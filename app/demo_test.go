@@ -176,6 +176,7 @@ func TestDemoAttacksHaveRoom(t *testing.T) {
 
 // TestDemoShowsIncidents runs `serve --demo` as it is, until every learned detector and both kinds of attack have shown.
 func TestDemoShowsIncidents(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short: the demo takes a minute")
 	}
@@ -187,7 +188,7 @@ func TestDemoShowsIncidents(t *testing.T) {
 		baseline.EndpointTraffic: true, baseline.EndpointErrorBurst: true, baseline.UserRequestSpike: true, baseline.ObjectEnumeration: true,
 		string(detect.KindCredential): true, string(detect.KindWebAttack): true,
 	}
-	deadline := time.Now().Add(4 * time.Minute)
+	deadline := time.Now().Add(10 * time.Minute)
 	for len(missing) > 0 && time.Now().Before(deadline) {
 		time.Sleep(500 * time.Millisecond)
 		var list incidentList

@@ -66,6 +66,7 @@ func weakLabels(t *testing.T, dir string) map[string]map[string][]weakLabel {
 // TestAnalyzeFindsTheLabelledClients holds the promise on real logs: brute-force and scanner clients are reported, and
 // there is no storm about others. Run with -v for the numbers by kind.
 func TestAnalyzeFindsTheLabelledClients(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short: three real logs take a minute with the race detector")
 	}

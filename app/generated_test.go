@@ -54,6 +54,7 @@ func about(inc *incident.Incident, truth trafficgen.Truth) bool {
 // TestAnalyzeFindsTheGeneratedAttacks takes four days of a shop through the whole path: every kind of attack in the
 // last third gives an incident, and ordinary traffic hardly any.
 func TestAnalyzeFindsTheGeneratedAttacks(t *testing.T) {
+	t.Parallel()
 	requireEngine(t)
 	path := filepath.Join(t.TempDir(), "shop.log")
 	truths := writeShop(t, path, trafficgen.Config{Seed: 7, Duration: 4 * 24 * time.Hour, Rate: 1}, trafficgen.AppendJSON)

@@ -70,7 +70,7 @@ func (r *running) printed() string {
 // until waits for something to be printed.
 func (r *running) until(what *regexp.Regexp) string {
 	r.t.Helper()
-	deadline := time.Now().Add(3 * time.Minute)
+	deadline := time.Now().Add(6 * time.Minute)
 	for {
 		if found := what.FindString(r.printed()); found != "" {
 			return found
@@ -81,7 +81,7 @@ func (r *running) until(what *regexp.Regexp) string {
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			r.t.Fatalf("no %s after three minutes:\n%s", what, r.printed())
+			r.t.Fatalf("no %s in time:\n%s", what, r.printed())
 		}
 	}
 }
@@ -99,6 +99,7 @@ func (r *running) interrupt() {
 
 // TestReadmeCommands runs every command of the README, and fails at one that it does not know.
 func TestReadmeCommands(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short: the README's commands take a minute")
 	}
@@ -252,7 +253,7 @@ func (r *readme) curl(command string) {
 	command = anIncident.ReplaceAllString(command, r.id)
 	var out []byte
 	var err error
-	deadline := time.Now().Add(2 * time.Minute)
+	deadline := time.Now().Add(6 * time.Minute)
 	for {
 		if out, err = r.command("sh", "-c", command).Output(); err != nil {
 			r.t.Fatalf("%s: %v", command, err)

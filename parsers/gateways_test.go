@@ -118,7 +118,7 @@ func send(t *testing.T, addr, request string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func checkGatewayLog(t *testing.T, file string, spec Spec) {
 			continue // a layout of the user's own
 		}
 		events := map[string]event.Event{}
-		deadline := time.Now().Add(5 * time.Second)
+		deadline := time.Now().Add(time.Minute)
 		for time.Now().Before(deadline) && len(events) < 3 {
 			events = readGatewayLog(t, file, s)
 			time.Sleep(20 * time.Millisecond)

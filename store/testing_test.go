@@ -72,7 +72,7 @@ func openEmptyStore(t testing.TB) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		if err := s.conn.Exec(ctx, "DROP DATABASE "+quoteName(cfg.Database)+" SYNC"); err != nil {
 			t.Error(err)

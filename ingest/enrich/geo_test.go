@@ -184,7 +184,7 @@ func TestGeoReloadsWhatChanged(t *testing.T) {
 // waitFor gives what happens outside this process a bounded time to happen.
 func waitFor(t *testing.T, ok func() bool, what string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if ok() {
 			return
 		}

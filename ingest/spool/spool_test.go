@@ -32,7 +32,7 @@ func open(t *testing.T, dir string, change func(*Options)) *Spool {
 // drain takes records until want came.
 func drain(t *testing.T, s *Spool, want int, take func(Chunk) error) (got []string, places map[string]bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	places = map[string]bool{}
 	err := s.Run(ctx, func(_ context.Context, c Chunk) error {

@@ -56,7 +56,7 @@ func (s *sink) Write(_ context.Context, b *ingest.Batch) error {
 
 func (s *sink) wait(t *testing.T, want int) []string {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		s.mu.Lock()
 		got := slices.Clone(s.paths)
 		s.mu.Unlock()
@@ -214,7 +214,7 @@ func TestStoreAway(t *testing.T) {
 		}
 		return 0
 	}
-	for end := time.Now().Add(10 * time.Second); count("gatewatch_syslog_received_total") < sent && time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); count("gatewatch_syslog_received_total") < sent && time.Now().Before(end); {
 		time.Sleep(5 * time.Millisecond)
 	}
 	dropped := int(count("gatewatch_syslog_dropped_total"))

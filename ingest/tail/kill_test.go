@@ -119,7 +119,7 @@ func TestKilledAgentCountsOnce(t *testing.T) {
 		_ = child.Wait()
 	}()
 	r.f = &Follower{}
-	end := time.Now().Add(30 * time.Second)
+	end := time.Now().Add(2 * time.Minute)
 	for len(r.sink.got()) < lines && time.Now().Before(end) {
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -202,7 +202,7 @@ func (r *rig) rename(from, to string) {
 // until waits for a condition that the follower brings about.
 func (r *rig) until(what string, cond func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(15 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !cond(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			r.t.Fatalf("%s: never; got %v\nreport %+v\nlog:\n%s", what, r.sink.got(), r.f.Report(), r.log)
 		}
