@@ -15,6 +15,7 @@ import (
 	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
 	"github.com/gatewatch/gatewatch/ingest/route"
+	"github.com/gatewatch/gatewatch/ingest/watch"
 	"github.com/gatewatch/gatewatch/parsers"
 	"github.com/gatewatch/gatewatch/store"
 	"github.com/gatewatch/gatewatch/store/engine"
@@ -42,6 +43,7 @@ type Config struct {
 	Baseline  baseline.Config `yaml:"baseline"`
 	Incidents incident.Config `yaml:"incidents"`
 	Responses decision.Config `yaml:"responses"`
+	Pipeline  watch.Config    `yaml:"pipeline"` // when the pipeline's own state is an incident
 	API       api.Config      `yaml:"api"`
 	Ingest    IngestConfig    `yaml:"ingest"`
 }
@@ -126,6 +128,7 @@ func (c Config) Validate() (faults []error) {
 	faults = append(faults, c.Baseline.Validate()...)
 	faults = append(faults, c.Incidents.Validate()...)
 	faults = append(faults, c.Responses.Validate()...)
+	faults = append(faults, c.Pipeline.Validate()...)
 	faults = append(faults, c.API.Validate()...)
 	if c.Ingest.MaxBodyMB < 0 {
 		faults = append(faults, fmt.Errorf("ingest.max_body_mb: %d: want 0 (default 64) or more", c.Ingest.MaxBodyMB))

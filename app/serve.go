@@ -127,6 +127,7 @@ func (b *builder) build(ctx context.Context) error {
 		{"REST", b.rest},
 		{"sources", b.sources},
 		{"syslog", func(context.Context) error { return b.syslogInputs() }},
+		{"pipeline watch", b.watchPipeline},
 	} {
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("start %s: %w", step.what, err)

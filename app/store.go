@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/gatewatch/gatewatch/baseline"
@@ -65,7 +66,9 @@ func loadRules(cfg RulesConfig) (*rules.Set, error) {
 }
 
 // detectorInfos describes everything that can raise a finding: rules and learned detectors.
-func detectorInfos(set *rules.Set) []detect.Info { return append(set.Infos(), baseline.Infos()...) }
+func detectorInfos(set *rules.Set) []detect.Info {
+	return slices.Concat(set.Infos(), baseline.Infos(), pipelineInfos())
+}
 
 // loadRoutes restores the route templates that were learned before.
 func loadRoutes(ctx context.Context, cfg route.Config, st *store.Store) (*route.Templates, error) {

@@ -31,6 +31,8 @@ const (
 	EntitySession  EntityType = "session"
 	EntityEndpoint EntityType = "endpoint"
 	EntityService  EntityType = "service"
+	EntitySource   EntityType = "source" // of operational findings
+	EntityDisk     EntityType = "disk"   // of operational findings: the directory that it holds
 )
 
 // Severity ranks findings and incidents. The order of the constants is the order of urgency.
@@ -84,7 +86,7 @@ const (
 	KindAbuse        Kind = "abuse"             // rate abuse, expensive calls, automation
 	KindAvailability Kind = "availability"      // spikes, drops, error bursts, latency of an endpoint
 	KindExposure     Kind = "exposure"          // shadow endpoints, missing authentication, policy violations
-	KindOperational  Kind = "operational"       // the pipeline itself: silent source, parse failures
+	KindOperational  Kind = "operational"       // the pipeline itself: silent source, parse failures, full disk
 	KindChange       Kind = "change"            // what is normal has changed for good: a release, a new customer
 )
 

@@ -30,6 +30,8 @@ var connectors = map[detect.EntityType]string{
 	detect.EntitySession:  "in session",
 	detect.EntityEndpoint: "on",
 	detect.EntityService:  "in service",
+	detect.EntitySource:   "of",
+	detect.EntityDisk:     "of",
 }
 
 // How many detectors a title and an explanation name.

@@ -16,9 +16,9 @@ type alike struct{ detector, service string }
 // maxFeedback is how many points feedback takes at most.
 const maxFeedback = 20
 
-// count adds n incidents like inc to the tallies, when it is closed. The caller holds mu.
+// count adds n incidents like inc to the tallies, when it is closed. What resolves itself says nothing. The caller holds mu.
 func (m *Manager) count(inc *Incident, n int) {
-	if !inc.Status.Terminal() {
+	if !inc.Status.Terminal() || inc.Kind == detect.KindOperational && inc.Status == StatusResolved {
 		return
 	}
 	k := alike{inc.Detector, inc.Service}

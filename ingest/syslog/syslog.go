@@ -16,6 +16,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -76,6 +77,8 @@ type input struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
+
+	lost atomic.Uint64
 }
 
 // New opens the buffers and begins to listen; the messages are read by Run.
@@ -260,8 +263,7 @@ func (in *input) serve(ctx context.Context, c net.Conn) {
 
 // store puts a message into the buffer. When that is full the message is dropped, or the sender waits.
 func (in *input) store(ctx context.Context, peer, line string, wait bool) bool {
-	m := in.server.metrics
-	m.received.WithLabelValues(in.Name).Inc()
+	in.server.metrics.received.WithLabelValues(in.Name).Inc()
 	record := encode(in.server.opt.Now(), peer, line)
 	for {
 		err := in.spool.Append(record)
@@ -271,21 +273,36 @@ func (in *input) store(ctx context.Context, peer, line string, wait bool) bool {
 		case wait && errors.Is(err, spool.ErrFull):
 			select {
 			case <-ctx.Done():
-				m.dropped.WithLabelValues(in.Name, "stopping").Inc()
+				in.lose("stopping")
 				return false
 			case <-time.After(fullPause):
 			}
 			continue
 		case errors.Is(err, spool.ErrFull):
-			m.dropped.WithLabelValues(in.Name, "full").Inc()
+			in.lose("full")
 		case errors.Is(err, spool.ErrRecord):
-			m.dropped.WithLabelValues(in.Name, "too large").Inc()
+			in.lose("too large")
 		default:
-			m.dropped.WithLabelValues(in.Name, "disk").Inc()
+			in.lose("disk")
 			in.log.Error("a message cannot be kept", "err", err)
 		}
 		return true
 	}
+}
+
+// lose counts a message that is not kept.
+func (in *input) lose(reason string) {
+	in.server.metrics.dropped.WithLabelValues(in.Name, reason).Inc()
+	in.lost.Add(1)
+}
+
+// Lost returns how many messages were not kept since the start, by listener.
+func (s *Server) Lost() map[string]uint64 {
+	m := make(map[string]uint64, len(s.inputs))
+	for _, in := range s.inputs {
+		m[in.Name] = in.lost.Load()
+	}
+	return m
 }
 
 // measure keeps the gauges.

@@ -90,8 +90,10 @@ export class List {
 
   row(incident) {
     const name = ['incident', incident.severity, closed.has(incident.status) && 'closed',
+      incident.kind === 'operational' && 'operational',
       incident.id === this.chosen && 'chosen', this.fresh.has(incident.id) && 'fresh'].filter(Boolean).join(' ');
     const meta = [incident.severity, words(incident.status), `${number(incident.event_count)} events`, ago(incident.last_seen)];
+    if (incident.kind === 'operational') meta.splice(2, 1, 'log pipeline');
     if (incident.service) meta.push(incident.service);
     return el('li', {}, el('button', {
       type: 'button', class: name, 'aria-current': incident.id === this.chosen ? 'true' : undefined,
