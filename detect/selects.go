@@ -10,11 +10,14 @@ import (
 
 // Selector returns the test of whether the measure counts an event: the meaning of From, To, Until, Cut and Where in Go,
 // which the store's SQL agrees with. Of a share these are the events of the numerator; of aggregates over a field, those
-// that have it.
+// that have it; of parts, those of any of them.
 func (m Measure) Selector() func(*event.Event) bool {
-	tests := make([]func(*event.Event) bool, 0, len(m.Where)+1)
-	for _, c := range m.Where {
-		tests = append(tests, c.test())
+	if m.Aggregate == AggregateParts {
+		return m.partSelector()
+	}
+	tests := conditionTests(m.Where)
+	if len(m.Any) > 0 {
+		tests = append(tests, anyOf(m.Any))
 	}
 	if m.Field != "" && m.Aggregate != AggregateCount && m.Aggregate != AggregateShare {
 		field := fieldOf(m.Field)
@@ -30,6 +33,37 @@ func (m Measure) Selector() func(*event.Event) bool {
 			}
 		}
 		return (m.Until == nil || ev.Place().Compare(*m.Until) <= 0) && (m.Cut.IsZero() || !ev.IngestedAt.After(m.Cut))
+	}
+}
+
+func (m Measure) partSelector() func(*event.Event) bool {
+	parts := make([]func(*event.Event) bool, len(m.Parts))
+	for i := range m.Parts {
+		parts[i] = m.Parts[i].Measure.Selector()
+	}
+	return func(ev *event.Event) bool {
+		return slices.ContainsFunc(parts, func(selects func(*event.Event) bool) bool { return selects(ev) })
+	}
+}
+
+func conditionTests(list []Condition) []func(*event.Event) bool {
+	tests := make([]func(*event.Event) bool, 0, len(list)+2)
+	for _, c := range list {
+		tests = append(tests, c.test())
+	}
+	return tests
+}
+
+// anyOf is the test of whether an event meets all conditions of one of the alternatives.
+func anyOf(alternatives [][]Condition) func(*event.Event) bool {
+	any := make([][]func(*event.Event) bool, len(alternatives))
+	for i, a := range alternatives {
+		any[i] = conditionTests(a)
+	}
+	return func(ev *event.Event) bool {
+		return slices.ContainsFunc(any, func(all []func(*event.Event) bool) bool {
+			return !slices.ContainsFunc(all, func(test func(*event.Event) bool) bool { return !test(ev) })
+		})
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // statement is SQL under construction with its server-side parameters: values never become part of the text.
 type statement struct {
 	where  []string
+	any    []string // the alternatives of a measure
 	params map[string]string
 }
 

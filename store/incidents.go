@@ -130,7 +130,7 @@ func (s *Store) Reproduce(ctx context.Context, m detect.Measure) (sql string, pa
 	if value, err = s.Measure(ctx, m); err != nil {
 		return "", nil, 0, 0, err
 	}
-	m.Aggregate, m.Field, m.Quantile = detect.AggregateCount, "", 0
+	m.Aggregate, m.Field, m.Quantile, m.Bits = detect.AggregateCount, "", 0, 0
 	m.Where = withoutNumerator(m.Where)
 	n, err := s.Measure(ctx, m)
 	return sql, params, value, uint64(n), err

@@ -17,6 +17,9 @@ import (
 // the closest ranks (Hyndman and Fan's type 7). Sums and averages of fractional fields are added as multiples of
 // 0.000001, so that they do not depend on the order of addition. Distinct values of an array field are distinct arrays.
 func MeasureSQL(m detect.Measure) (sql string, params map[string]string, err error) {
+	if m.Aggregate == detect.AggregateParts {
+		return partsSQL(m)
+	}
 	s, of, err := compileMeasure(m)
 	if err != nil {
 		return "", nil, err
@@ -31,6 +34,47 @@ func MeasureSQL(m detect.Measure) (sql string, params map[string]string, err err
 // compileMeasure compiles which events a measure is over, and the condition of a share's numerator.
 func compileMeasure(m detect.Measure) (s *statement, of string, err error) {
 	s = newStatement()
+	if of, err = s.selects(m); err != nil {
+		return nil, "", err
+	}
+	switch share := m.Aggregate == detect.AggregateShare; {
+	case share && of == "":
+		return nil, "", rejected("measure: a share needs a condition marked \"of\"")
+	case !share && of != "":
+		return nil, "", rejected("measure: a condition marked \"of\" belongs to a share, not to %q", m.Aggregate)
+	}
+	return s, of, nil
+}
+
+// selects adds the conditions that select a measure's events, and returns those of a share's numerator.
+func (s *statement) selects(m detect.Measure) (of string, err error) {
+	if len(m.Parts) > 0 {
+		return "", s.selectsParts(m.Parts)
+	}
+	s.interval(m)
+	var numerator []string
+	for _, w := range m.Where {
+		sql, err := s.condition(w)
+		if err != nil {
+			return "", err
+		}
+		if w.Of {
+			numerator = append(numerator, sql)
+		} else {
+			s.add(sql)
+		}
+	}
+	if s.any, err = s.alternatives(m.Any); err != nil {
+		return "", err
+	}
+	if len(s.any) > 0 {
+		s.add("(" + strings.Join(s.any, " OR ") + ")")
+	}
+	return strings.Join(numerator, " AND "), nil
+}
+
+// interval adds the bounds of time, order and ingestion.
+func (s *statement) interval(m detect.Measure) {
 	if !m.From.IsZero() {
 		sign := " >= "
 		if m.FromOpen {
@@ -51,25 +95,6 @@ func compileMeasure(m detect.Measure) (s *statement, of string, err error) {
 	if !m.Cut.IsZero() {
 		s.add("ingested_at <= " + s.time(m.Cut))
 	}
-	var numerator []string
-	for _, w := range m.Where {
-		sql, err := s.condition(w)
-		if err != nil {
-			return nil, "", err
-		}
-		if w.Of {
-			numerator = append(numerator, sql)
-		} else {
-			s.add(sql)
-		}
-	}
-	switch share := m.Aggregate == detect.AggregateShare; {
-	case share && len(numerator) == 0:
-		return nil, "", rejected("measure: a share needs a condition marked \"of\"")
-	case !share && len(numerator) > 0:
-		return nil, "", rejected("measure: a condition marked \"of\" belongs to a share, not to %q", m.Aggregate)
-	}
-	return s, strings.Join(numerator, " AND "), nil
 }
 
 // aggregate is the SQL expression of the measure's number.
@@ -79,6 +104,8 @@ func (s *statement) aggregate(m detect.Measure, of string) (string, error) {
 		return "toFloat64(count())", nil
 	case detect.AggregateShare:
 		return "if(count() = 0, 0, countIf(" + of + ") / count())", nil
+	case detect.AggregateSteps, detect.AggregateSequence:
+		return s.steps(m)
 	}
 	c, err := field(m.Field)
 	if err != nil {
@@ -108,7 +135,8 @@ func (s *statement) aggregate(m detect.Measure, of string) (string, error) {
 			return "", rejected("measure: quantile %v: want 0 to 1", m.Quantile)
 		}
 		q := strconv.FormatFloat(m.Quantile, 'f', -1, 64) // a parameter of an aggregate must be a literal
-		return "ifNotFinite(toFloat64(quantileExactInclusiveIf(" + q + ")(" + c.name + ", " + present + ")), 0)", nil
+		value, err := significant(c.name, m.Bits)
+		return "ifNotFinite(toFloat64(quantileExactInclusiveIf(" + q + ")(" + value + ", " + present + ")), 0)", err
 	default:
 		return "", rejected("measure: unknown aggregate %q", m.Aggregate)
 	}

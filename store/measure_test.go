@@ -29,6 +29,10 @@ func TestMeasureSQLGolden(t *testing.T) {
 		return detect.Condition{Field: field, Op: op, Value: value}
 	}
 	of := func(c detect.Condition) detect.Condition { c.Of = true; return c }
+	steps := [][]detect.Condition{
+		{cond("signatures", detect.OpHas, "login-refused"), cond("client_ip", detect.OpEqual, "203.0.113.9")},
+		{cond("signatures", detect.OpHas, "login-accepted")},
+	}
 	cases := map[string]detect.Measure{
 		"count": {
 			Aggregate: detect.AggregateCount, From: from, To: to, Cut: to.Add(time.Second),
@@ -66,6 +70,16 @@ func TestMeasureSQLGolden(t *testing.T) {
 			Where: []detect.Condition{
 				cond("route", detect.OpEqual, "/orders/{id}"), of(cond("status", detect.OpGTE, "500")),
 				of(cond("status", detect.OpLT, "600")),
+			},
+		},
+		"significant": {Aggregate: detect.AggregateQuantile, Quantile: 0.95, Bits: 6, Field: "duration_ms"},
+		"steps":       {Aggregate: detect.AggregateSteps, Any: steps, From: from, To: to, FromOpen: true},
+		"sequence":    {Aggregate: detect.AggregateSequence, Any: steps, From: from, To: to, FromOpen: true},
+		"parts": {
+			Aggregate: detect.AggregateParts, From: from, To: to,
+			Parts: []detect.Part{
+				{Measure: detect.Measure{Aggregate: detect.AggregateCount, Where: steps[0], From: from, To: to}, AtLeast: 10},
+				{Measure: detect.Measure{Aggregate: detect.AggregateSteps, Any: steps}, AtLeast: 2},
 			},
 		},
 	}
@@ -137,6 +151,10 @@ func TestMeasureSQLRefuses(t *testing.T) {
 	f(detect.Measure{Aggregate: detect.AggregateSum}, `""`)
 	f(detect.Measure{Aggregate: detect.AggregateQuantile, Field: "status", Quantile: 1.5}, "1.5")
 	f(detect.Measure{Aggregate: detect.AggregateQuantile, Field: "status", Quantile: math.NaN()}, "NaN")
+	f(detect.Measure{Aggregate: detect.AggregateQuantile, Field: "status", Bits: 60}, "bits 60")
+	f(detect.Measure{Aggregate: detect.AggregateSteps}, "alternatives")
+	f(detect.Measure{Aggregate: detect.AggregateCount, Any: [][]detect.Condition{{}}}, "without conditions")
+	f(detect.Measure{Aggregate: detect.AggregateParts}, "0 parts")
 	f(detect.Measure{Aggregate: detect.AggregateShare}, "share")
 	f(detect.Measure{
 		Aggregate: detect.AggregateCount,
@@ -219,6 +237,9 @@ func meets(e *event.Event, c detect.Condition) bool {
 
 // evaluate is the measure over events in Go: what the SQL must agree with.
 func evaluate(m detect.Measure, events []*event.Event) (result float64, counted []*event.Event) {
+	if m.Aggregate == detect.AggregateParts {
+		return evaluateParts(m, events)
+	}
 	var values []float64
 	distinct := map[string]bool{}
 	all, of := 0, 0
@@ -236,7 +257,7 @@ func evaluate(m detect.Measure, events []*event.Event) (result float64, counted 
 				in = in && meets(e, c)
 			}
 		}
-		if !in {
+		if !in || len(m.Any) > 0 && !slices.ContainsFunc(m.Any, func(a []detect.Condition) bool { return meetsAll(e, a) }) {
 			continue
 		}
 		all++
@@ -247,7 +268,7 @@ func evaluate(m detect.Measure, events []*event.Event) (result float64, counted 
 		if m.Field != "" {
 			v := fieldOf(e, m.Field)
 			if has = v.present; has {
-				values = append(values, v.number)
+				values = append(values, cut(v.number, m.Bits))
 				distinct[v.text] = true
 			}
 		}
@@ -266,6 +287,22 @@ func evaluate(m detect.Measure, events []*event.Event) (result float64, counted 
 		return float64(all), counted
 	case detect.AggregateShare:
 		return float64(of) / float64(max(all, 1)), counted
+	case detect.AggregateSteps:
+		met := 0
+		for _, a := range m.Any {
+			if slices.ContainsFunc(counted, func(e *event.Event) bool { return meetsAll(e, a) }) {
+				met++
+			}
+		}
+		return float64(met), counted
+	case detect.AggregateSequence:
+		done := 0
+		for _, e := range counted {
+			if done < len(m.Any) && meetsAll(e, m.Any[done]) {
+				done++
+			}
+		}
+		return float64(done), counted
 	case detect.AggregateDistinct:
 		return float64(len(distinct)), counted
 	case detect.AggregateSum:
@@ -284,13 +321,50 @@ func evaluate(m detect.Measure, events []*event.Event) (result float64, counted 
 	panic(m.Aggregate)
 }
 
+func evaluateParts(m detect.Measure, events []*event.Event) (result float64, counted []*event.Event) {
+	for _, p := range m.Parts {
+		value, of := evaluate(p.Measure, events)
+		if value >= p.AtLeast {
+			result++
+		}
+		for _, e := range of {
+			if !slices.Contains(counted, e) {
+				counted = append(counted, e)
+			}
+		}
+	}
+	slices.SortFunc(counted, event.Compare)
+	return result, counted
+}
+
+func meetsAll(e *event.Event, all []detect.Condition) bool {
+	return !slices.ContainsFunc(all, func(c detect.Condition) bool { return !meets(e, c) })
+}
+
+// cut keeps so many bits of a number's significand.
+func cut(v float64, bits int) float64 {
+	if bits == 0 {
+		return v
+	}
+	return math.Float64frombits(math.Float64bits(v) &^ (1<<(52-bits) - 1))
+}
+
 // drawMeasure draws measures that hit: bounds and values are mostly those of the events.
 func drawMeasure(t *rapid.T, events []*event.Event) detect.Measure {
 	some := rapid.SampledFrom(events)
 	m := detect.Measure{Aggregate: rapid.SampledFrom([]detect.Aggregate{
 		detect.AggregateCount, detect.AggregateDistinct, detect.AggregateSum, detect.AggregateAvg,
-		detect.AggregateQuantile, detect.AggregateShare,
+		detect.AggregateQuantile, detect.AggregateShare, detect.AggregateSteps, detect.AggregateSequence, detect.AggregateParts,
 	}).Draw(t, "aggregate")}
+	if m.Aggregate == detect.AggregateParts {
+		for range rapid.IntRange(1, 3).Draw(t, "parts") {
+			part := drawMeasure(t, events)
+			part.Aggregate, part.Field, part.Parts = detect.AggregateCount, "", nil
+			part.Where = slices.DeleteFunc(part.Where, func(c detect.Condition) bool { return c.Of })
+			m.Parts = append(m.Parts, detect.Part{Measure: part, AtLeast: float64(rapid.IntRange(0, 4).Draw(t, "at least"))})
+		}
+		return m
+	}
 	numbers := []string{"status", "bytes_out", "duration_ms", "attack_score"}
 	switch m.Aggregate {
 	case detect.AggregateDistinct:
@@ -298,6 +372,13 @@ func drawMeasure(t *rapid.T, events []*event.Event) detect.Measure {
 	case detect.AggregateSum, detect.AggregateAvg, detect.AggregateQuantile:
 		m.Field = rapid.SampledFrom(numbers).Draw(t, "field")
 		m.Quantile = rapid.SampledFrom([]float64{0, 0.5, 0.95, 1}).Draw(t, "quantile")
+		if m.Aggregate == detect.AggregateQuantile {
+			m.Bits = rapid.SampledFrom([]int{0, 6, 52}).Draw(t, "bits")
+		}
+	case detect.AggregateSteps, detect.AggregateSequence:
+		for range rapid.IntRange(1, 3).Draw(t, "steps") {
+			m.Any = append(m.Any, []detect.Condition{drawCondition(t, some.Draw(t, "like"))})
+		}
 	}
 	if rapid.Bool().Draw(t, "bounded") {
 		m.From, m.To = some.Draw(t, "from").Time, some.Draw(t, "to").Time
