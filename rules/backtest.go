@@ -92,11 +92,22 @@ func (s *Set) NewBacktest(rule string, from, to time.Time) (*Backtest, error) {
 
 // Since is where the events have to begin, so that the windows at from are filled.
 func (b *Backtest) Since() time.Time {
-	span := b.rule.Quiet
-	if c := b.rule.Correlation; c != nil {
-		span = c.Timespan
+	return b.from.Add(-min(b.rule.reach(), maxBacktestWarmUp))
+}
+
+// reach is how far back the rule's state goes: two timespans, and those of the correlations that it is over.
+func (r *Rule) reach() time.Duration {
+	c := r.Correlation
+	if c == nil {
+		return 2 * r.Quiet
 	}
-	return b.from.Add(-min(2*span, maxBacktestWarmUp))
+	deepest := time.Duration(0)
+	for _, base := range c.bases {
+		if base.Correlation != nil {
+			deepest = max(deepest, base.reach())
+		}
+	}
+	return 2*c.Timespan + deepest
 }
 
 // Until is where the events end.
@@ -118,10 +129,15 @@ func (b *Backtest) Observe(ev *event.Event) {
 }
 
 func (b *Backtest) matches(ev *event.Event) bool {
-	if c := b.rule.Correlation; c != nil {
-		return slices.ContainsFunc(c.Rules, func(id string) bool { return matched(ev, id) })
+	return b.rule.counts(ev)
+}
+
+// counts reports whether the rule matches the event, or a rule that it is over does.
+func (r *Rule) counts(ev *event.Event) bool {
+	if c := r.Correlation; c != nil {
+		return slices.ContainsFunc(c.bases, func(base *Rule) bool { return base.counts(ev) })
 	}
-	return matched(ev, b.rule.ID)
+	return matched(ev, r.ID)
 }
 
 func (b *Backtest) day(t time.Time) *BacktestDay {

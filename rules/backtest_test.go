@@ -10,7 +10,7 @@ import (
 
 // Played alone over history, each rule finds what it finds live among all the others.
 func TestBacktestAgreesWithStreaming(t *testing.T) {
-	set := load(t, windowRules)
+	set := load(t, allRules)
 	rapid.Check(t, func(t *rapid.T) {
 		events := drawEvents(t)
 		if len(events) == 0 {

@@ -2,7 +2,9 @@ package rules
 
 import (
 	"math"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatewatch/gatewatch/detect"
@@ -22,6 +24,7 @@ type episode struct {
 	late    int64 // how far behind the newest event it began: so much later it closes
 	emitted int64 // event time of the last emission
 	changed bool
+	silent  bool // nobody is told
 
 	restored bool      // open since before a restart, and the event at which it fired has not come by again
 	after    time.Time // events up to here were counted before the restart
@@ -74,7 +77,9 @@ func (e *episode) finish(emit detect.Emit) {
 func (e *episode) emit(emit detect.Emit) {
 	e.f.Revision++
 	e.changed = false
-	emit(cloneFinding(&e.f))
+	if !e.silent {
+		emit(cloneFinding(&e.f))
+	}
 }
 
 // sample keeps a few events that differ in what they asked for.
@@ -123,30 +128,16 @@ func (e *episode) meet(ev *event.Event, v verdict, emit detect.Emit) {
 
 // fire opens an episode at the group's newest event.
 func (t *tracker) fire(w *Windows, g *group, ev *event.Event, v verdict, emit detect.Emit) {
-	firedAt := time.Unix(0, g.newest).UTC()
-	place := g.place()
-	r := t.rule
-	f := detect.Finding{
-		Open: true, Detector: r.ID, Title: r.Title, Kind: r.Kind, Severity: r.Severity,
-		Service: ownString(ev.Service), FiredAt: firedAt, FirstSeen: time.Unix(0, v.first).UTC(), LastSeen: firedAt,
-		EventCount: v.events, Observed: v.observed, Expected: float64(g.threshold), Unit: t.unit(),
-		OWASP: r.OWASP, MITRE: r.MITRE, Tags: r.Tags, Group: t.by.values(), Baseline: t.learned[g],
-		Measure: detect.Measure{
-			Aggregate: detect.AggregateCount,
-			Where:     append([]detect.Condition{{Field: "signatures", Op: detect.OpHas, Value: t.signature}}, t.conditions(ev)...),
-			From:      firedAt.Add(-time.Duration(t.span)), To: firedAt, FromOpen: true, Until: &place, Cut: w.cut,
-		},
+	group := t.by.values()
+	f := t.finding(ev, group, time.Unix(0, g.newest).UTC(), v)
+	if t.counts() {
+		f.Expected = float64(g.threshold)
 	}
-	if t.kind == ValueCount {
-		f.Measure.Aggregate, f.Measure.Field = detect.AggregateDistinct, t.value.spec().name
-	}
-	f.Entity = t.entity(ev)
-	if f.Entity.Type == detect.EntityEndpoint || slices.Contains(t.by.fields, fieldRoute) {
-		f.Route = ownString(ev.Route)
-	}
-	f.ID = detect.FindingID(r.ID, f.Entity, f.Service, f.Group, firedAt)
+	f.Baseline = t.learned[g]
+	f.Measure = t.measure(ev, group, v)
+	t.bound(&f.Measure, g, v, w.cut)
 	f.Explanation = t.explain(ev, &f, v)
-	g.episode = &episode{f: f, until: v.until, hold: t.hold, emitted: g.newest}
+	g.episode = &episode{f: f, until: v.until, hold: t.hold, emitted: g.newest, silent: t.silent}
 	if g.episode.closesAt() <= w.now { // a clock went back: closed at once, every further event would begin another
 		g.episode.late = w.now - g.newest
 	}
@@ -155,21 +146,123 @@ func (t *tracker) fire(w *Windows, g *group, ev *event.Event, v verdict, emit de
 	g.episode.emit(emit)
 }
 
-// conditions are those of the measure that select the group.
-func (t *tracker) conditions(ev *event.Event) []detect.Condition {
-	var all []detect.Condition
-	equal := func(field, value string) {
-		all = append(all, detect.Condition{Field: field, Op: detect.OpEqual, Value: ownString(value)})
+// counts reports whether the threshold is a number of events, values or rules.
+func (t *tracker) counts() bool { return !t.closing && !t.kind.numeric() }
+
+// finding is the finding about a group, but for its measure and explanation.
+func (t *tracker) finding(ev *event.Event, group []string, firedAt time.Time, v verdict) detect.Finding {
+	r := t.rule
+	f := detect.Finding{
+		Open: true, Detector: r.ID, Title: r.Title, Kind: r.Kind, Severity: r.Severity,
+		Service: ownString(ev.Service), FiredAt: firedAt, FirstSeen: time.Unix(0, v.first).UTC(), LastSeen: firedAt,
+		EventCount: v.events, Observed: v.observed, Unit: t.unit(),
+		OWASP: r.OWASP, MITRE: r.MITRE, Tags: r.Tags, Group: group,
 	}
-	for _, id := range t.by.fields {
+	if !t.counts() {
+		f.Expected = r.Correlation.Bounds[0].Value
+	}
+	f.Entity = t.entity(ev)
+	if f.Entity.Type == detect.EntityEndpoint || slices.Contains(t.by.fields, fieldRoute) {
+		f.Route = ownString(ev.Route)
+	}
+	f.ID = detect.FindingID(r.ID, f.Entity, f.Service, f.Group, firedAt)
+	return f
+}
+
+// aggregates are the measures of the correlation types.
+var aggregates = map[CorrelationType]detect.Aggregate{
+	EventCount: detect.AggregateCount, ValueCount: detect.AggregateDistinct, ValueSum: detect.AggregateSum,
+	ValueAvg: detect.AggregateAvg, ValuePercentile: detect.AggregateQuantile,
+	Temporal: detect.AggregateSteps, TemporalOrdered: detect.AggregateSequence,
+}
+
+// measure is the number that a verdict is about, as a measure; its bounds are left open.
+func (t *tracker) measure(ev *event.Event, group []string, v verdict) detect.Measure {
+	if t.chained {
+		return detect.Measure{Aggregate: detect.AggregateParts, Parts: v.parts}
+	}
+	m := detect.Measure{Aggregate: aggregates[t.kind]}
+	if t.value != fieldNone {
+		m.Field = t.value.spec().name
+	}
+	if t.kind == ValuePercentile {
+		m.Quantile, m.Bits = t.reach.quantile, significantBits
+	}
+	switch {
+	case t.perRule != nil:
+		for i, by := range t.perRule {
+			m.Any = append(m.Any, append([]detect.Condition{hasSignature(t.reach.rules[i])}, valueConditions(by.fields, group)...))
+		}
+	case t.kind.temporal():
+		m.Where = eventConditions(t.by.fields, ev)
+		for _, id := range t.reach.rules {
+			m.Any = append(m.Any, []detect.Condition{hasSignature(id)})
+		}
+	default:
+		m.Where = append([]detect.Condition{hasSignature(t.signature)}, eventConditions(t.by.fields, ev)...)
+	}
+	return m
+}
+
+// bound sets the bounds of a measure to the window that ends at the group's newest event.
+func (t *tracker) bound(m *detect.Measure, g *group, v verdict, cut time.Time) {
+	place := g.place()
+	m.To, m.FromOpen, m.Until, m.Cut = time.Unix(0, g.newest).UTC(), true, &place, cut
+	m.From = m.To.Add(-time.Duration(t.span))
+	if v.edged {
+		m.From = time.Unix(0, v.edge).UTC()
+	}
+	for i := range m.Parts {
+		if from := m.Parts[i].Measure.From; from.Before(m.From) {
+			m.From = from
+		}
+	}
+}
+
+func hasSignature(id string) detect.Condition {
+	return detect.Condition{Field: "signatures", Op: detect.OpHas, Value: id}
+}
+
+func equalTo(field, value string) detect.Condition {
+	return detect.Condition{Field: field, Op: detect.OpEqual, Value: ownString(value)}
+}
+
+// eventConditions select the group of an event.
+func eventConditions(fields []fieldID, ev *event.Event) []detect.Condition {
+	var all []detect.Condition
+	for _, id := range fields {
 		switch {
 		case id != fieldActor:
-			equal(id.spec().name, fieldText(ev, id))
+			all = append(all, equalTo(id.spec().name, fieldText(ev, id)))
 		case ev.User != "":
-			equal("user", ev.User)
+			all = append(all, equalTo("user", ev.User))
 		default:
-			equal("client_ip", ev.ClientIP.String())
-			equal("user", "")
+			all = append(all, equalTo("client_ip", ev.ClientIP.String()), equalTo("user", ""))
+		}
+	}
+	return all
+}
+
+// valueConditions select a group by its values, for fields that may be another rule's. A value that a field cannot have
+// selects nothing.
+func valueConditions(fields []fieldID, group []string) []detect.Condition {
+	var all []detect.Condition
+	for i, id := range fields {
+		value := group[i]
+		if id != fieldActor && id != fieldClientIP {
+			all = append(all, equalTo(id.spec().name, value))
+			continue
+		}
+		if user, ok := strings.CutPrefix(value, "user="); ok && id == fieldActor {
+			all = append(all, equalTo("user", user))
+			continue
+		}
+		if _, err := netip.ParseAddr(value); err != nil {
+			return []detect.Condition{equalTo("source", ""), {Field: "source", Op: detect.OpNot}} // no address: none
+		}
+		all = append(all, equalTo("client_ip", value))
+		if id == fieldActor {
+			all = append(all, equalTo("user", ""))
 		}
 	}
 	return all

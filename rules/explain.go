@@ -17,11 +17,15 @@ func (t *tracker) unit() string {
 		return t.rule.Unit
 	case t.kind == ValueCount:
 		return "distinct values of " + t.value.spec().name
+	case t.kind.numeric():
+		return valueWords[t.kind] + " of " + t.value.spec().name
 	case t.kind == Temporal, t.kind == TemporalOrdered:
 		return "different signs"
 	}
 	return "requests"
 }
+
+var valueWords = map[CorrelationType]string{ValueSum: "sum", ValueAvg: "average", ValuePercentile: "percentile"}
 
 // explain fills the rule's template, or says the same from its title. The template's words in braces are who,
 // observed, threshold, unit, timespan, request and examples.

@@ -76,13 +76,13 @@ func (b *grouping) values() []string {
 	return strings.Split(string(b.key), string(keySeparator))
 }
 
-// share returns the grouping among known that has the same fields, or adds g to them.
-func (b *grouping) share(known *[]*grouping) *grouping {
-	for _, k := range *known {
-		if slices.Equal(k.fields, b.fields) {
-			return k
+// shared returns the grouping by the same fields that there is already, or takes g in.
+func (w *Windows) shared(g *grouping) *grouping {
+	for _, known := range w.groupings {
+		if slices.Equal(known.fields, g.fields) {
+			return known
 		}
 	}
-	*known = append(*known, b)
-	return b
+	w.groupings = append(w.groupings, g)
+	return g
 }

@@ -31,7 +31,7 @@ func Load(fsys fs.FS, opts Options) (*Set, error) {
 
 // LoadAll loads several layers; see Load.
 func LoadAll(opts Options, layers ...fs.FS) (*Set, error) {
-	l := &loader{opts: opts, byID: map[string]*Rule{}}
+	l := &loader{opts: opts, leftOut: map[string]string{}}
 	for i, fsys := range layers {
 		l.layer = i
 		if err := l.readAll(fsys); err != nil {
@@ -52,7 +52,7 @@ type loader struct {
 	file     string
 	rules    []*draft
 	filters  []*draft
-	byID     map[string]*Rule
+	leftOut  map[string]string // by name and id: rules that cannot work on access logs, and why
 	faults   Faults
 	warnings Faults
 }
@@ -69,7 +69,7 @@ type draft struct {
 
 // LoadText loads rules from a text over the built-in pack; name stands for the text in faults.
 func LoadText(opts Options, name, text string) (*Set, error) {
-	l := &loader{opts: opts, byID: map[string]*Rule{}}
+	l := &loader{opts: opts, leftOut: map[string]string{}}
 	if err := l.readAll(builtinFiles); err != nil {
 		return nil, err
 	}
@@ -180,8 +180,11 @@ func (l *loader) readRule(n *yaml.Node) {
 		l.fault(n, "detection", "a rule has exactly one of detection, correlation and filter, this has %d", kinds)
 		return
 	}
-	if d.correlation == nil && d.filter == nil {
-		l.checkLogsource(d)
+	if d.detection != nil {
+		if why := l.foreign(d); why != "" {
+			l.leaveOut(d, why)
+			return
+		}
 	}
 	d.setDefaults()
 	if d.filter != nil {
@@ -207,20 +210,43 @@ func (l *loader) addRule(d *draft) {
 	l.rules = append(l.rules, d)
 }
 
-func (l *loader) checkLogsource(d *draft) {
+// leaveOut keeps a rule out that cannot work on access logs, and says so: a folder of published rules has some.
+func (l *loader) leaveOut(d *draft, why string) {
+	n, _ := child(d.node, "logsource")
+	l.warn(d, n, "logsource", "left out: %s", why)
+	l.leftOut[d.ID] = why
+	if d.UUID != "" {
+		l.leftOut[d.UUID] = why
+	}
+}
+
+// accessLogs are the products whose access logs Sigma rules name by product and service, without a category.
+var accessLogs = map[string]bool{"apache": true, "nginx": true, "iis": true, "traefik": true, "caddy": true, "haproxy": true, "envoy": true}
+
+// foreign says why the rule's log source is none that access logs are; empty when it is one.
+func (l *loader) foreign(d *draft) string {
 	n, _ := child(d.node, "logsource")
 	if n == nil {
 		l.fault(d.node, "logsource", "missing: a rule over access logs has category webserver or proxy")
-		return
+		return ""
 	}
-	category, _ := child(n, "category")
-	service, _ := child(n, "service")
+	part := func(key string) string {
+		if v, _ := child(n, key); v != nil {
+			return strings.ToLower(v.Value)
+		}
+		return ""
+	}
+	category, product, service := part("category"), part("product"), part("service")
 	switch {
-	case category == nil || category.Value != "webserver" && category.Value != "proxy":
-		l.fault(n, "logsource.category", "cannot work on access logs: want webserver or proxy")
-	case service != nil && strings.Contains(service.Value, "error"):
-		l.fault(service, "logsource.service", "cannot work on access logs: it asks for an error log")
+	case strings.Contains(service, "error"):
+		return fmt.Sprintf("it asks for an error log (service %s), Gatewatch reads access logs", service)
+	case category == "webserver" || category == "proxy":
+		return ""
+	case category == "" && accessLogs[product] && (service == "" || strings.Contains(service, "access") || service == product):
+		return ""
 	}
+	return fmt.Sprintf("it cannot work on access logs (category %q, product %q, service %q): want category webserver or proxy",
+		category, product, service)
 }
 
 // eachKey calls f for the pairs of a mapping; keys that come twice are faults.

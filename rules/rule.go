@@ -2,6 +2,7 @@ package rules
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gatewatch/gatewatch/detect"
@@ -17,6 +18,7 @@ type Rule struct {
 	Level          string // informational, low, medium, high, critical
 	Author         string
 	References     []string
+	Related        []Related
 	FalsePositives []string
 	Tags           []string
 	Needs          []string // event fields without which the rule cannot match
@@ -43,6 +45,12 @@ type Rule struct {
 	cond   node
 }
 
+// Related says how the rule came from others (Sigma's related).
+type Related struct {
+	ID   string
+	Type string // derived, obsolete, merged, renamed, similar or correlation
+}
+
 // Learned asks for a threshold that was learned, with the written one as the floor.
 type Learned struct {
 	Quantile float64 // of the measure, over the history of By; 0 < q < 1
@@ -64,29 +72,79 @@ func (u *Unless) limit(threshold int) int { return max(1, int(math.Ceil(u.Share*
 // CorrelationType is a Sigma correlation type.
 type CorrelationType string
 
-// The correlation types of Sigma 2 that are supported.
+// The correlation types of Sigma 2.
 const (
 	EventCount      CorrelationType = "event_count"
 	ValueCount      CorrelationType = "value_count"
+	ValueSum        CorrelationType = "value_sum"
+	ValueAvg        CorrelationType = "value_avg"
+	ValuePercentile CorrelationType = "value_percentile"
 	Temporal        CorrelationType = "temporal"
 	TemporalOrdered CorrelationType = "temporal_ordered"
 )
 
+// temporal reports whether the type is about which rules matched, not about how much.
+func (t CorrelationType) temporal() bool { return t == Temporal || t == TemporalOrdered }
+
+// numeric reports whether the type is about the numbers in a field.
+func (t CorrelationType) numeric() bool {
+	return t == ValueSum || t == ValueAvg || t == ValuePercentile
+}
+
 // Correlation is the condition of a correlation rule.
 type Correlation struct {
-	Type      CorrelationType
-	Rules     []string // ids of the base rules
-	GroupBy   []string // as written: event fields or aliases
-	Timespan  time.Duration
-	Threshold int    // fires at this many: gte N is N, gt N is N+1
-	Field     string // value_count: whose distinct values are counted (event name)
-	Aliases   map[string]map[string]string
-	Generate  bool // whether the base rules raise findings of their own as well
+	Type       CorrelationType
+	Rules      []string // ids of the base rules
+	GroupBy    []string // as written: event fields or aliases
+	Timespan   time.Duration
+	Bounds     []Bound // all must hold
+	Threshold  int     // counts and temporal types: fires at this many; gte N is N, gt N is N+1
+	Closing    bool    // a bound is from above: judged when the window closes
+	Field      string  // value types: the field whose values count (event name)
+	Percentile float64 // value_percentile: 0 to 100
+	Aliases    map[string]map[string]string
+	Generate   bool // whether the base rules raise findings of their own as well
 
-	base      []int32   // signature indexes of the rules
-	signature int32     // the one that marks events of any of them
-	group     []fieldID // what GroupBy stands for
+	bases     []*Rule
+	base      []int32     // signature indexes of the rules; of correlations none
+	signature int32       // the one that marks events of any of them
+	group     []fieldID   // what GroupBy stands for
+	perRule   [][]fieldID // the same for each rule, where aliases mean different fields; else nil
 	value     fieldID
+}
+
+// Bound is one comparison of a correlation's number.
+type Bound struct {
+	Op    string // gt, gte, lt, lte or eq
+	Value float64
+}
+
+func (b Bound) holds(v float64) bool {
+	switch b.Op {
+	case "gt":
+		return v > b.Value
+	case "gte":
+		return v >= b.Value
+	case "lt":
+		return v < b.Value
+	case "lte":
+		return v <= b.Value
+	}
+	return v == b.Value
+}
+
+func boundsHold(bounds []Bound, v float64) bool {
+	for _, b := range bounds {
+		if !b.holds(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// chained reports whether one of the base rules is a correlation itself.
+func (c *Correlation) chained() bool {
+	return slices.ContainsFunc(c.bases, func(r *Rule) bool { return r.Correlation != nil })
 }
 
 // Info describes the rule as a detector.

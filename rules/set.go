@@ -68,6 +68,7 @@ func (l *loader) compile() *Set {
 	for _, f := range l.filters {
 		l.applyFilter(s, f)
 	}
+	l.findCycles()
 	if len(l.faults) > 0 {
 		return nil
 	}
@@ -92,8 +93,8 @@ func (s *Set) decideRaising() {
 	silent := map[*Rule]bool{}
 	for _, r := range s.rules {
 		if r.Correlation != nil && !r.Correlation.Generate {
-			for _, id := range r.Correlation.Rules {
-				silent[s.byID[id]] = true
+			for _, base := range r.Correlation.bases {
+				silent[base] = true
 			}
 		}
 	}
@@ -104,13 +105,13 @@ func (s *Set) decideRaising() {
 	}
 	for _, r := range s.rules {
 		if r.Correlation != nil && r.Correlation.Generate {
-			for _, id := range r.Correlation.Rules {
-				delete(silent, s.byID[id])
+			for _, base := range r.Correlation.bases {
+				delete(silent, base)
 			}
 		}
 	}
 	for _, r := range s.rules {
-		r.raises = r.Correlation != nil || !r.Signal && !silent[r]
+		r.raises = !silent[r] && !r.Signal
 	}
 }
 
@@ -121,7 +122,7 @@ func (s *Set) number() {
 		s.signatures = append(s.signatures, r.ID)
 	}
 	for _, r := range s.rules {
-		if r.Correlation != nil && len(r.Correlation.Rules) > 1 {
+		if r.Correlation != nil && r.Correlation.unites() {
 			s.signatures = append(s.signatures, r.ID)
 		}
 	}
@@ -140,11 +141,13 @@ func (s *Set) number() {
 		if c == nil {
 			continue
 		}
-		for _, id := range c.Rules {
-			base := s.byID[id]
+		for _, base := range c.bases {
+			if base.Correlation != nil {
+				continue
+			}
 			c.base = append(c.base, s.signature(base.ID))
 			c.signature = s.signature(base.ID)
-			if len(c.Rules) > 1 {
+			if c.unites() {
 				c.signature = s.signature(r.ID)
 				s.marks[position[base]] = append(s.marks[position[base]], c.signature)
 			}
@@ -157,25 +160,59 @@ func (s *Set) signature(id string) int32 {
 	return int32(i)
 }
 
-// inheritNeeds gives a correlation the needs of its rules and of its own fields.
+// unites reports whether the correlation's own name marks the events of its rules.
+func (c *Correlation) unites() bool { return len(c.bases) > 1 && !c.chained() }
+
+// inheritNeeds gives a correlation what all of its rules need, and its own fields.
 func (s *Set) inheritNeeds() {
 	for _, r := range s.rules {
-		if r.Correlation == nil {
-			continue
+		r.Needs = r.needs()
+	}
+}
+
+func (r *Rule) needs() []string {
+	c := r.Correlation
+	if c == nil {
+		return r.Needs
+	}
+	common := slices.Clone(c.bases[0].needs())
+	for _, base := range c.bases[1:] {
+		theirs := base.needs()
+		common = slices.DeleteFunc(common, func(f string) bool { return !slices.Contains(theirs, f) })
+	}
+	for _, id := range append([]fieldID{c.value}, c.group...) {
+		if id != fieldNone && id != fieldActor && id != fieldPath && id != fieldService {
+			common = append(common, id.spec().name)
 		}
-		common := slices.Clone(s.byID[r.Correlation.Rules[0]].Needs)
-		for _, id := range r.Correlation.Rules[1:] {
-			common = slices.DeleteFunc(common, func(f string) bool { return !slices.Contains(s.byID[id].Needs, f) })
+	}
+	slices.Sort(common)
+	return slices.Compact(common)
+}
+
+// findCycles reports correlations that stand on themselves.
+func (l *loader) findCycles() {
+	state := map[*Rule]int{} // 1: under way, 2: done
+	var visit func(r *Rule) bool
+	visit = func(r *Rule) bool {
+		if state[r] == 1 {
+			return false
 		}
-		own := []fieldID{r.Correlation.value}
-		own = append(own, r.Correlation.group...)
-		for _, id := range own {
-			if id != fieldNone && id != fieldActor && id != fieldPath && id != fieldService {
-				common = append(common, id.spec().name)
-			}
+		if state[r] == 2 || r.Correlation == nil {
+			return true
 		}
-		slices.Sort(common)
-		r.Needs = slices.Compact(common)
+		state[r] = 1
+		fine := true
+		for _, base := range r.Correlation.bases {
+			fine = visit(base) && fine
+		}
+		state[r] = 2
+		return fine
+	}
+	for _, d := range l.rules {
+		if d.Correlation != nil && !visit(&d.Rule) {
+			l.file = d.File
+			l.fault(d.correlation, "correlation.rules", "the rules stand on each other in a circle")
+		}
 	}
 }
 

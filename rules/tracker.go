@@ -3,6 +3,7 @@ package rules
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,10 +20,18 @@ type tracker struct {
 	signature string // marks the events that count
 	threshold int
 	reach     reach
-	span      int64 // nanoseconds
-	hold      int64 // how long the condition must be false before an episode is over
-	by        *grouping
+	span      int64       // nanoseconds
+	hold      int64       // how long the condition must be false before an episode is over
+	by        *grouping   // of the event at hand, where rules differ
+	perRule   []*grouping // nil: all group alike
 	value     fieldID
+
+	closing bool        // windows that are judged at their end
+	end     int64       // of the open ones; never when there is none
+	chained bool        // over correlations
+	silent  bool        // only for the chains over it
+	outer   []outerLink // the chains over it
+	inbox   []link      // of a chain: what the event at hand brought
 
 	groups  map[uint64]*group // by the hash of their key
 	learned map[*group]*detect.BaselineRef
@@ -87,27 +96,57 @@ type verdict struct {
 	observed float64 // the number the threshold was held against
 	first    int64   // time of the window's first event that counted
 	events   uint64  // events in the window, as far as they are remembered
+	edge     int64   // where the window begins, when edged: not a timespan back
+	edged    bool
 	examples []string
+	parts    []detect.Part // of chains
 }
 
 func newTracker(s *Set, r *Rule, opts WindowOptions) *tracker {
-	t := &tracker{rule: r, groups: map[uint64]*group{}, cap: max(1, opts.MaxGroups/partitions)}
+	t := &tracker{rule: r, groups: map[uint64]*group{}, cap: max(1, opts.MaxGroups/partitions), end: never}
 	t.kind, t.signature, t.threshold = EventCount, r.ID, 1
 	t.span, t.by = int64(r.Quiet), &grouping{fields: []fieldID{fieldActor}}
-	var bases []string
 	if c := r.Correlation; c != nil {
-		t.kind, t.signature, t.threshold = c.Type, s.signatures[c.signature], c.Threshold
-		t.span, t.hold = int64(c.Timespan), int64(c.Timespan)
-		t.by, t.value = &grouping{fields: c.group}, c.value
-		for _, i := range c.base {
-			bases = append(bases, s.signatures[i])
-		}
+		t.correlate(s, c)
 	}
-	t.reach = reach{limit: t.threshold, span: t.span, field: t.value, rules: bases}
+	t.reach.limit, t.reach.span, t.reach.field, t.reach.kind = t.threshold, t.span, t.value, t.kind
+	t.reach.width = max(1, t.span/bucketsInSpan)
+	if t.closing {
+		t.reach.limit = closingLimit(t.reach.bounds)
+	}
 	if r.Unless != nil {
 		t.reach.excuses = r.Unless.limit(t.threshold)
 	}
 	return t
+}
+
+// correlate takes over what a correlation says.
+func (t *tracker) correlate(s *Set, c *Correlation) {
+	t.kind, t.threshold, t.closing, t.chained = c.Type, c.Threshold, c.Closing, c.chained()
+	if !t.chained {
+		t.signature = s.signatures[c.signature]
+	}
+	t.span, t.hold = int64(c.Timespan), int64(c.Timespan)
+	t.by, t.value = &grouping{fields: c.group}, c.value
+	for _, fields := range c.perRule {
+		t.perRule = append(t.perRule, &grouping{fields: fields})
+	}
+	for _, base := range c.bases {
+		id := ""
+		if base.Correlation == nil {
+			id = base.ID
+		}
+		t.reach.rules = append(t.reach.rules, id)
+	}
+	t.reach.bounds, t.reach.quantile = c.Bounds, c.Percentile/100
+}
+
+// groupingOf is how the events of one of the rules group.
+func (t *tracker) groupingOf(rule int) *grouping {
+	if t.perRule == nil {
+		return t.by
+	}
+	return t.perRule[rule]
 }
 
 // reachOf is the tracker's reach, or the group's where its threshold was learned.
@@ -123,12 +162,57 @@ func (t *tracker) reachOf(g *group) *reach {
 	return &r
 }
 
+// observe judges an event that carries the tracker's signature.
 func (t *tracker) observe(w *Windows, ev *event.Event, emit detect.Emit) {
-	hash, ok := t.by.of(w, ev)
-	if !ok || t.value != fieldNone && !fieldExists(ev, t.value) {
+	if t.perRule != nil || t.kind.temporal() {
+		t.inbox = t.inbox[:0]
+		for i, id := range t.reach.rules {
+			if matched(ev, id) {
+				t.inbox = append(t.inbox, link{rule: i, fires: true})
+			}
+		}
+		t.observeLinks(w, ev, t.inbox, emit)
+		return
+	}
+	if hash, ok := t.by.of(w, ev); ok {
+		t.enter(w, ev, hash, emit)
+	}
+}
+
+// observeLinks judges an event that stands for some of the rules, once for each group that these put it in.
+func (t *tracker) observeLinks(w *Windows, ev *event.Event, links []link, emit detect.Emit) {
+	slices.SortStableFunc(links, func(a, b link) int { return a.rule - b.rule })
+	for i := range links {
+		l := &links[i]
+		l.hash, l.known = t.groupingOf(l.rule).of(w, ev)
+	}
+	for i := range links {
+		l := &links[i]
+		same := func(o link) bool { return o.known && o.hash == l.hash }
+		if !l.known || slices.ContainsFunc(links[:i], same) {
+			continue
+		}
+		t.reach.links = t.reach.links[:0]
+		for _, o := range links[i:] {
+			if same(o) {
+				t.reach.links = append(t.reach.links, o)
+			}
+		}
+		t.by = t.groupingOf(l.rule)
+		t.enter(w, ev, l.hash, emit)
+	}
+}
+
+// enter judges an event in its group.
+func (t *tracker) enter(w *Windows, ev *event.Event, hash uint64, emit detect.Emit) {
+	if t.value != fieldNone && !fieldExists(ev, t.value) {
 		return
 	}
 	now := ev.Time.UnixNano()
+	if t.closing && !t.enters(w, now) {
+		w.stats.Late++
+		return
+	}
 	g := t.groups[hash]
 	if g == nil {
 		g = t.create(w, hash, t.by.values, ev.Time, emit)
@@ -143,7 +227,10 @@ func (t *tracker) observe(w *Windows, ev *event.Event, emit detect.Emit) {
 		return
 	}
 	v := t.count(g, ev, now, before)
+	fires := false
 	switch {
+	case t.closing:
+		t.name(g)
 	case g.episode != nil && g.episode.restored:
 		g.episode.meet(ev, v, emit)
 		w.nextClose = min(w.nextClose, g.episode.closesAt())
@@ -151,7 +238,16 @@ func (t *tracker) observe(w *Windows, ev *event.Event, emit detect.Emit) {
 		g.episode.prolong(v)
 		g.episode.count(ev, emit)
 	case v.holds:
+		fires = true
 		t.fire(w, g, ev, v, emit)
+	}
+	t.tell(w, g, ev, v, fires)
+}
+
+// name keeps the group's values for the end of its window.
+func (t *tracker) name(g *group) {
+	if c := g.window.(*closingWindow); c.by == nil {
+		c.by, c.group = t.by, t.by.values()
 	}
 }
 
@@ -159,7 +255,7 @@ func (t *tracker) observe(w *Windows, ev *event.Event, emit detect.Emit) {
 func (t *tracker) count(g *group, ev *event.Event, now, before int64) verdict {
 	r := t.reachOf(g)
 	if g.window == nil {
-		if before == math.MinInt64 && r.limit > 1 {
+		if before == math.MinInt64 && r.limit > 1 && !t.chained {
 			return verdict{} // the first event: newest says all about it
 		}
 		t.open(g, before)
@@ -236,7 +332,7 @@ func (t *tracker) blank() *group {
 		return g
 	}
 	g := &group{}
-	if t.kind != EventCount {
+	if t.kind != EventCount || t.closing || t.chained {
 		g.window = t.newWindow()
 	}
 	return g
@@ -244,13 +340,19 @@ func (t *tracker) blank() *group {
 
 func (t *tracker) newWindow() window {
 	var w window
-	switch t.kind {
-	case ValueCount:
-		w = &valueWindow{}
-	case Temporal:
+	switch {
+	case t.closing:
+		return &closingWindow{}
+	case t.kind == Temporal:
 		w = &temporalWindow{}
-	case TemporalOrdered:
+	case t.kind == TemporalOrdered:
 		w = &orderedWindow{}
+	case t.chained:
+		return &chainWindow{}
+	case t.kind.numeric():
+		w = &bucketWindow{}
+	case t.kind == ValueCount:
+		w = &valueWindow{}
 	default:
 		w = &countWindow{}
 	}

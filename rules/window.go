@@ -6,6 +6,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 )
 
@@ -14,8 +15,14 @@ type reach struct {
 	limit   int   // how many events or values make the condition true
 	span    int64 // nanoseconds
 	field   fieldID
-	rules   []string // temporal types: the signatures of the rules, in order
+	rules   []string // the signatures of the rules, in order; of correlations ""
 	excuses int      // how many events of the rule that excuses are enough; 0: there is none
+
+	kind     CorrelationType
+	bounds   []Bound
+	quantile float64
+	width    int64  // of a bucket
+	links    []link // temporal types and chains: which rules the event at hand stands for
 }
 
 // countWindow is event_count: the times of the last limit events, oldest first.
@@ -149,16 +156,17 @@ func (w *valueWindow) reset() {
 
 // temporalWindow is temporal: when each rule matched last.
 type temporalWindow struct {
-	last []int64
+	last  []int64
+	parts []*detect.Part // of chains
 }
 
-func (w *temporalWindow) add(ev *event.Event, t int64, r *reach) {
+func (w *temporalWindow) add(_ *event.Event, t int64, r *reach) {
 	if w.last == nil {
-		w.last = nevers(len(r.rules))
+		w.last, w.parts = nevers(len(r.rules)), make([]*detect.Part, len(r.rules))
 	}
-	for i, id := range r.rules {
-		if matched(ev, id) {
-			w.last[i] = max(w.last[i], t)
+	for _, l := range r.links {
+		if t >= w.last[l.rule] {
+			w.last[l.rule], w.parts[l.rule] = t, l.part
 		}
 	}
 }
@@ -172,47 +180,63 @@ func nevers(n int) []int64 {
 }
 
 func (w *temporalWindow) judge(newest int64, r *reach) verdict {
-	return chain(slices.Min(w.last), newest, r)
-}
-
-func (w *temporalWindow) reset() { w.last = nil }
-
-// chain is the verdict of a temporal window whose oldest link is at first.
-func chain(first, newest int64, r *reach) verdict {
+	times := w.last
+	if r.limit < len(times) { // the limit's latest
+		times = slices.Clone(times)
+		slices.Sort(times)
+		times = times[len(times)-r.limit:]
+	}
+	first := slices.Min(times)
 	if first <= newest-r.span {
 		return verdict{}
 	}
-	n := len(r.rules)
-	return verdict{holds: true, until: first + r.span, observed: float64(n), first: first, events: uint64(n)}
+	seen := 0
+	for _, t := range w.last {
+		if t > newest-r.span {
+			seen++
+		}
+	}
+	return verdict{holds: true, until: first + r.span, observed: float64(seen), first: first, events: uint64(seen), parts: partsOf(w.parts)}
 }
+
+func (w *temporalWindow) reset() { w.last, w.parts = nil, nil }
 
 // orderedWindow is temporal_ordered: start[i] is the latest time at which a chain began whose rules 0 to i matched one
 // after the other; an event may be one link of a chain only.
 type orderedWindow struct {
 	start []int64
+	parts [][]*detect.Part // of chains
 }
 
-func (w *orderedWindow) add(ev *event.Event, t int64, r *reach) {
+func (w *orderedWindow) add(_ *event.Event, t int64, r *reach) {
 	if w.start == nil {
-		w.start = nevers(len(r.rules))
+		w.start, w.parts = nevers(len(r.rules)), make([][]*detect.Part, len(r.rules))
 	}
-	for i := len(r.rules) - 1; i >= 0; i-- { // backwards: this event's link must not carry the next one
-		if !matched(ev, r.rules[i]) {
-			continue
-		}
-		if i == 0 {
-			w.start[0] = max(w.start[0], t)
-		} else {
-			w.start[i] = max(w.start[i], w.start[i-1])
+	for k := len(r.links) - 1; k >= 0; k-- { // backwards: this event's link must not carry the next one
+		l := &r.links[k]
+		i := l.rule
+		switch {
+		case i == 0 && t >= w.start[0]:
+			w.start[0], w.parts[0] = t, partList(nil, l.part)
+		case i > 0 && w.start[i-1] > -never && w.start[i-1] >= w.start[i]:
+			w.start[i], w.parts[i] = w.start[i-1], partList(w.parts[i-1], l.part)
 		}
 	}
 }
 
 func (w *orderedWindow) judge(newest int64, r *reach) verdict {
-	return chain(w.start[len(w.start)-1], newest, r)
+	last := len(w.start) - 1
+	first := w.start[last]
+	if first <= newest-r.span {
+		return verdict{}
+	}
+	n := len(r.rules)
+	return verdict{
+		holds: true, until: first + r.span, observed: float64(n), first: first, events: uint64(n), parts: partsOf(w.parts[last]),
+	}
 }
 
-func (w *orderedWindow) reset() { w.start = nil }
+func (w *orderedWindow) reset() { w.start, w.parts = nil, nil }
 
 func matched(ev *event.Event, id string) bool {
 	_, ok := slices.BinarySearch(ev.Signatures, id)

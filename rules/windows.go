@@ -42,17 +42,20 @@ type Windows struct {
 	opts     WindowOptions
 	trackers []*tracker
 	bySig    map[string][]*tracker
+	chains   []*tracker            // correlations over correlations, those first that others are over
 	excuses  map[string][]*tracker // by the signature that excuses their groups
 
 	open       []*group // groups with an open episode, in no order
 	nextUpdate int64    // when open episodes are looked at for growth
 	nextClose  int64    // no episode closes before
+	nextEnd    int64    // no window that is judged at its end ends before
 	now        int64    // newest event time seen
 	cut        time.Time
 	due        int64  // no group expires before
 	observed   uint64 // events
 	origins    map[origin]*origin
 	origin     *origin // of the last event
+	groupings  []*grouping
 
 	stats WindowStats
 }
@@ -77,22 +80,85 @@ func (s *Set) NewWindows(opts WindowOptions) *Windows {
 	if opts.MaxGroups <= 0 {
 		opts.MaxGroups = defaultMaxGroups
 	}
-	w := &Windows{set: s, opts: opts, bySig: map[string][]*tracker{}, excuses: map[string][]*tracker{}, nextClose: never, origins: map[origin]*origin{}}
-	w.now = -never
-	var groupings []*grouping
-	for _, r := range s.rules {
-		if r != opts.Only && (opts.Only != nil || !r.raises) {
-			continue
+	w := &Windows{
+		set: s, opts: opts, bySig: map[string][]*tracker{}, excuses: map[string][]*tracker{}, origins: map[origin]*origin{},
+		nextClose: never, nextEnd: never, now: -never,
+	}
+	for _, r := range s.running(opts.Only) {
+		w.track(newTracker(s, r, opts))
+	}
+	w.connect(opts.Only)
+	return w
+}
+
+// running are the rules that need windows: those that raise findings (or the only one) and the correlations that these
+// are over.
+func (s *Set) running(only *Rule) []*Rule {
+	needed := map[*Rule]bool{}
+	var need func(r *Rule)
+	need = func(r *Rule) {
+		needed[r] = true
+		if r.Correlation == nil {
+			return
 		}
-		t := newTracker(s, r, opts)
-		t.by = t.by.share(&groupings)
-		w.trackers = append(w.trackers, t)
-		w.bySig[t.signature] = append(w.bySig[t.signature], t)
-		if r.Unless != nil {
-			w.excuses[r.Unless.Rule] = append(w.excuses[r.Unless.Rule], t)
+		for _, base := range r.Correlation.bases {
+			if base.Correlation != nil {
+				need(base)
+			}
 		}
 	}
-	return w
+	for _, r := range s.rules {
+		if r == only || only == nil && r.raises {
+			need(r)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(s.rules), func(r *Rule) bool { return !needed[r] })
+}
+
+// track takes in a tracker.
+func (w *Windows) track(t *tracker) {
+	t.by = w.shared(t.by)
+	for i := range t.perRule {
+		t.perRule[i] = w.shared(t.perRule[i])
+	}
+	w.trackers = append(w.trackers, t)
+	if t.chained {
+		w.chains = append(w.chains, t)
+		return
+	}
+	w.bySig[t.signature] = append(w.bySig[t.signature], t)
+	if u := t.rule.Unless; u != nil {
+		w.excuses[u.Rule] = append(w.excuses[u.Rule], t)
+	}
+}
+
+// connect leads each chain's correlations to it, and puts the chains in order.
+func (w *Windows) connect(only *Rule) {
+	byRule := map[*Rule]*tracker{}
+	for _, t := range w.trackers {
+		byRule[t.rule] = t
+		t.silent = t.rule != only && (only != nil || !t.rule.raises)
+	}
+	for _, t := range w.chains {
+		for i, base := range t.rule.Correlation.bases {
+			if inner := byRule[base]; inner != nil {
+				inner.outer = append(inner.outer, outerLink{t, i})
+			}
+		}
+	}
+	slices.SortStableFunc(w.chains, func(a, b *tracker) int { return a.rule.depth() - b.rule.depth() })
+}
+
+// depth is how many correlations stand on each other.
+func (r *Rule) depth() int {
+	if r.Correlation == nil {
+		return 0
+	}
+	deepest := 0
+	for _, base := range r.Correlation.bases {
+		deepest = max(deepest, base.depth())
+	}
+	return deepest + 1
 }
 
 // Stats returns the counts.
@@ -106,10 +172,10 @@ func (w *Windows) Stats() WindowStats {
 
 // Observe implements detect.Detector.
 func (w *Windows) Observe(ev *event.Event, emit detect.Emit) {
+	w.closeBefore(ev.Time.UnixNano(), emit)
 	if ev.IngestedAt.After(w.cut) {
 		w.cut = ev.IngestedAt
 	}
-	w.closeBefore(ev.Time.UnixNano(), emit)
 	w.observed++
 	for _, sig := range ev.Signatures {
 		for _, t := range w.excuses[sig] {
@@ -118,6 +184,9 @@ func (w *Windows) Observe(ev *event.Event, emit detect.Emit) {
 		for _, t := range w.bySig[sig] {
 			t.observe(w, ev, emit)
 		}
+	}
+	if len(w.chains) > 0 {
+		w.runChains(ev, emit)
 	}
 }
 
@@ -139,7 +208,7 @@ func (w *Windows) Advance(t time.Time, emit detect.Emit) {
 func (w *Windows) Lookback() time.Duration {
 	longest := time.Minute
 	for _, t := range w.trackers {
-		longest = max(longest, 2*time.Duration(t.span))
+		longest = max(longest, t.rule.reach())
 	}
 	return min(longest, time.Hour)
 }
@@ -156,26 +225,34 @@ func (w *Windows) Restore(open []detect.Finding) {
 	}
 }
 
-// closeBefore closes the episodes whose condition has been false long enough at t, and tells of those that grew since
-// they were told of last, a minute ago or more, in order of time. It runs before each event, so that what is emitted does
-// not depend on how often Advance is called.
+// closeBefore judges the windows that have ended at t and closes the episodes that are over. It runs before each event, so
+// that what is emitted does not depend on how often Advance is called.
 func (w *Windows) closeBefore(t int64, emit detect.Emit) {
 	w.now = max(w.now, t)
-	if w.now < w.nextClose && w.now < w.nextUpdate {
+	if w.now >= w.nextEnd {
+		w.closeWindows(w.now, emit)
+	}
+	w.closeEpisodes(w.now, emit)
+}
+
+// closeEpisodes closes the episodes whose condition has been false long enough at t, and tells of those that grew since
+// they were told of last, a minute ago or more, in order of time.
+func (w *Windows) closeEpisodes(now int64, emit detect.Emit) {
+	if now < w.nextClose && now < w.nextUpdate {
 		return
 	}
 	var due []dueEpisode
-	w.nextClose, w.nextUpdate = never, w.now-w.now%updateEvery+updateEvery
+	w.nextClose, w.nextUpdate = never, now-now%updateEvery+updateEvery
 	w.open = slices.DeleteFunc(w.open, func(g *group) bool {
 		e := g.episode
 		if e == nil {
 			return true // evicted
 		}
 		ends := e.closesAt()
-		if at, grew := e.updateDue(); grew && at <= min(w.now, ends) {
+		if at, grew := e.updateDue(); grew && at <= min(now, ends) {
 			due = append(due, dueEpisode{at, g, false})
 		}
-		if ends <= w.now {
+		if ends <= now {
 			due = append(due, dueEpisode{ends, g, true})
 			return true
 		}
