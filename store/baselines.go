@@ -11,7 +11,9 @@ import (
 )
 
 // History returns the rollups as what baselines are learned from, for one recomputation after the other.
-func (s *Store) History() baseline.History { return &history{s: s} }
+func (s *Store) History() baseline.History {
+	return &history{s: s, passHours: passHours, passEvents: passEvents}
+}
 
 var (
 	_ baseline.History = (*history)(nil)
@@ -19,23 +21,19 @@ var (
 )
 
 // history serves one recomputation at a time. Endpoints, which comes first, finds out whether the rollups hold more than
-// the snapshot; the others go by that.
+// the snapshot, and how much there is of each route; the others go by that.
 type history struct {
-	s    *Store
-	snap baseline.Snapshot
-	late bool
-}
-
-func (h *history) begin(ctx context.Context, snap baseline.Snapshot) error {
-	late, err := h.s.laterEvents(ctx, snap)
-	h.snap, h.late = snap, late
-	return err
+	s                     *Store
+	passHours, passEvents uint64
+	snap                  baseline.Snapshot
+	late                  bool
+	routes                []eventRoute // in order
 }
 
 // later reports whether the snapshot leaves stored events out.
 func (h *history) later(ctx context.Context, snap baseline.Snapshot) (bool, error) {
 	if !h.snap.Cut.Equal(snap.Cut) || !h.snap.Until.Equal(snap.Until) || h.snap.WindowDays != snap.WindowDays {
-		if err := h.begin(ctx, snap); err != nil {
+		if err := h.Endpoints(ctx, snap, func(baseline.EndpointHours) error { return nil }); err != nil {
 			return false, err
 		}
 	}
@@ -44,11 +42,13 @@ func (h *history) later(ctx context.Context, snap baseline.Snapshot) (bool, erro
 
 // Endpoints implements baseline.History.
 func (h *history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func(baseline.EndpointHours) error) error {
-	if err := h.begin(ctx, snap); err != nil {
+	late, err := h.s.laterEvents(ctx, snap)
+	if err != nil {
 		return err
 	}
+	routes := h.routes[:0]
 	for _, whole := range []bool{true, false} {
-		sql, params := endpointHistorySQL(snap, whole, h.late)
+		sql, params := endpointHistorySQL(snap, whole, late)
 		var r baseline.EndpointHours
 		k := &r.Key
 		err := h.s.each(ctx, "read endpoint history", sql, params, []any{
@@ -57,13 +57,30 @@ func (h *history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func
 			if !whole && k.Whole() {
 				return nil // what has no method and no route counts for its service alone
 			}
+			if !whole {
+				routes = noteRoute(routes, &r)
+			}
 			return fn(r)
 		})
 		if err != nil {
 			return err
 		}
 	}
+	h.snap, h.late, h.routes = snap, late, routes
 	return nil
+}
+
+// noteRoute adds an endpoint to the routes; the methods of a route follow one another.
+func noteRoute(routes []eventRoute, r *baseline.EndpointHours) []eventRoute {
+	if n := len(routes); n == 0 || routes[n-1].service != r.Key.Service || routes[n-1].route != r.Key.Route {
+		routes = append(routes, eventRoute{service: r.Key.Service, route: r.Key.Route})
+	}
+	at := &routes[len(routes)-1]
+	at.hours += uint64(len(r.Hours))
+	for _, n := range r.Requests {
+		at.requests += uint64(n)
+	}
+	return routes
 }
 
 // Actors implements baseline.History.

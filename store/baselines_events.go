@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gatewatch/gatewatch/baseline"
@@ -18,40 +19,55 @@ func eventsIn(st *statement, s baseline.Snapshot) string {
 		" AND ingested_at <= " + st.time(s.Cut)
 }
 
-// passEvents is how many events one pass over the routes takes. The groups of a pass have to fit into a query's memory;
-// routes lie next to one another, so that a pass reads little of what is not its own.
+// eventRoute says how much there is to learn of a route.
+type eventRoute struct {
+	service, route string
+	hours          uint64 // of its methods, with events
+	requests       uint64
+}
+
+// The groups of one pass over the events have to fit into a query's memory, and routes lie next to one another, so that a
+// pass over some of them reads little of what is not its own.
 const (
+	passHours  = 100_000 // of endpoints
 	passEvents = 500_000
-	mostPasses = 64
 )
 
-// pass is one of so many parts of the routes.
-type pass struct{ at, of int }
+// pass is a run of routes, in order of service and route, from one on and up to another. A nil bound is none.
+type pass struct{ from, until *eventRoute }
 
-func (p pass) clause() string {
-	if p.of <= 1 {
-		return ""
+func (p pass) clause(st *statement) string {
+	var b strings.Builder
+	for _, bound := range []struct {
+		at    *eventRoute
+		op    string // of services
+		route string // of routes
+	}{{p.from, ">", ">="}, {p.until, "<", "<"}} {
+		if bound.at == nil {
+			continue
+		}
+		service := st.param("String", bound.at.service)
+		fmt.Fprintf(&b, " AND (service %s %s OR service = %s AND route %s %s)",
+			bound.op, service, service, bound.route, st.param("String", bound.at.route))
 	}
-	return fmt.Sprintf(" AND cityHash64(route) %% %d = %d", p.of, p.at)
+	return b.String()
 }
 
-// passes cuts a snapshot's events by routes.
-func (s *Store) passes(ctx context.Context, snap baseline.Snapshot) ([]pass, error) {
-	st := newStatement()
-	var n uint64
-	sql := "SELECT count() FROM events WHERE " + eventsIn(st, snap)
-	if err := s.conn.QueryRow(ctx, sql, arguments(st.params)...).Scan(&n); err != nil {
-		return nil, wrap("count the events to learn from", err)
+// passes cuts routes, which are in order, into runs of the given size at most where a route is not larger by itself.
+func passes(routes []eventRoute, size func(*eventRoute) uint64, most uint64) []pass {
+	list := []pass{{}}
+	sum := uint64(0)
+	for i := range routes {
+		n := size(&routes[i])
+		if sum > 0 && sum+n > most {
+			list[len(list)-1].until = &routes[i]
+			list = append(list, pass{from: &routes[i]})
+			sum = 0
+		}
+		sum += n
 	}
-	list := make([]pass, min(n/passEvents+1, mostPasses))
-	for i := range list {
-		list[i] = pass{i, len(list)}
-	}
-	return list, nil
+	return list
 }
-
-// inOrder lets a GROUP BY that begins with the sorting key keep only one route's groups in memory.
-const inOrder = "\nSETTINGS optimize_aggregation_in_order = 1"
 
 // shapeHistorySQL reads what the successful answers of every endpoint looked like, hour by hour. The medians are of
 // values cut to 16-bit floats, which makes them small, exact to a hundredth, and the same in any order.
@@ -72,12 +88,12 @@ FROM
       toUInt32(countIf(bytes_out >= 0)) AS sized,
       toFloat32(ifNotFinite(quantileBFloat16If(0.5)(toFloat64(bytes_out), bytes_out >= 0), 0)) AS size
     FROM events
-    WHERE ` + eventsIn(st, s) + ` AND status >= 200 AND status < 300 AND route != ''` + p.clause() + `
+    WHERE ` + eventsIn(st, s) + ` AND status >= 200 AND status < 300 AND route != ''` + p.clause(st) + `
     GROUP BY service, route, method, hour
   )
   GROUP BY service, route, method
 )
-ORDER BY service, route, method` + inOrder
+ORDER BY service, route, method`
 	return sql, st.params
 }
 
@@ -92,13 +108,13 @@ FROM
   (
     SELECT service, route, method, user, toUInt32(intDiv(min(toUnixTimestamp(time)), 3600)) AS first, count() AS n
     FROM events
-    WHERE ` + eventsIn(st, s) + ` AND status >= 200 AND status < 300 AND route != '' AND user != ''` + p.clause() + `
+    WHERE ` + eventsIn(st, s) + ` AND status >= 200 AND status < 300 AND route != '' AND user != ''` + p.clause(st) + `
     GROUP BY service, route, method, user
   )
   GROUP BY service, route, method
   HAVING count() <= ` + fmt.Sprint(baseline.MostMembers) + `
 )
-ORDER BY service, route, method` + inOrder
+ORDER BY service, route, method`
 	return sql, st.params
 }
 
@@ -120,13 +136,12 @@ func countryHistorySQL(s baseline.Snapshot) (string, map[string]string) {
 
 // Shapes implements baseline.History.
 func (h *history) Shapes(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ShapeHours) error) error {
-	passes, err := h.s.passes(ctx, snap)
-	if err != nil {
+	if _, err := h.later(ctx, snap); err != nil {
 		return err
 	}
 	var r baseline.ShapeHours
 	k := &r.Key
-	for _, p := range passes {
+	for _, p := range passes(h.routes, func(r *eventRoute) uint64 { return r.hours }, h.passHours) {
 		sql, params := shapeHistorySQL(snap, p)
 		err := h.s.each(ctx, "read answer history", sql, params, []any{
 			&k.Service, &k.Method, &k.Route, &r.Hours, &r.Successes, &r.Anonymous, &r.Timed, &r.Duration, &r.Sized, &r.Size,
@@ -147,13 +162,12 @@ func (h *history) Members(ctx context.Context, snap baseline.Snapshot, fn func(b
 	if err != nil {
 		return err
 	}
-	passes, err := h.s.passes(ctx, snap)
-	if err != nil {
+	if _, err := h.later(ctx, snap); err != nil {
 		return err
 	}
 	var r baseline.MemberList
 	k := &r.Key
-	for _, p := range passes {
+	for _, p := range passes(h.routes, func(r *eventRoute) uint64 { return r.requests }, h.passEvents) {
 		sql, params := memberHistorySQL(snap, p)
 		err := h.s.each(ctx, "read members of endpoints", sql, params,
 			[]any{&k.Service, &k.Method, &k.Route, &r.Users, &r.First, &r.Requests}, func() error {

@@ -37,10 +37,12 @@ func TestHistorySQL(t *testing.T) {
 		"objects":          func() (string, map[string]string) { return objectHistorySQL(snap, false, false) },
 		"objects_events":   func() (string, map[string]string) { return objectHistorySQL(snap, false, true) },
 		"object_days":      func() (string, map[string]string) { return objectHistorySQL(snap, true, false) },
-		"shapes":           func() (string, map[string]string) { return shapeHistorySQL(snap, pass{0, 1}) },
-		"members":          func() (string, map[string]string) { return memberHistorySQL(snap, pass{1, 4}) },
-		"service_users":    func() (string, map[string]string) { return serviceUsersSQL(snap) },
-		"countries":        func() (string, map[string]string) { return countryHistorySQL(snap) },
+		"shapes":           func() (string, map[string]string) { return shapeHistorySQL(snap, pass{}) },
+		"members": func() (string, map[string]string) {
+			return memberHistorySQL(snap, pass{from: &eventRoute{service: "a", route: "/x"}, until: &eventRoute{service: "b", route: "/y"}})
+		},
+		"service_users": func() (string, map[string]string) { return serviceUsersSQL(snap) },
+		"countries":     func() (string, map[string]string) { return countryHistorySQL(snap) },
 		"day_objects": func() (string, map[string]string) {
 			return dayObjectsSQL(snap.Until.AddDate(0, 0, -1), snap.Until)
 		},

@@ -6,14 +6,17 @@ FROM
   (
     SELECT service, route, method, user, toUInt32(intDiv(min(toUnixTimestamp(time)), 3600)) AS first, count() AS n
     FROM events
-    WHERE time >= {p0:DateTime64(9, 'UTC')} AND time < {p1:DateTime64(9, 'UTC')} AND ingested_at <= {p2:DateTime64(9, 'UTC')} AND status >= 200 AND status < 300 AND route != '' AND user != '' AND cityHash64(route) % 4 = 1
+    WHERE time >= {p0:DateTime64(9, 'UTC')} AND time < {p1:DateTime64(9, 'UTC')} AND ingested_at <= {p2:DateTime64(9, 'UTC')} AND status >= 200 AND status < 300 AND route != '' AND user != '' AND (service > {p3:String} OR service = {p3:String} AND route >= {p4:String}) AND (service < {p5:String} OR service = {p5:String} AND route < {p6:String})
     GROUP BY service, route, method, user
   )
   GROUP BY service, route, method
   HAVING count() <= 50
 )
 ORDER BY service, route, method
-SETTINGS optimize_aggregation_in_order = 1
 -- p0 = 2026-02-15 00:00:00.000000000
 -- p1 = 2026-03-15 00:00:00.000000000
 -- p2 = 2026-03-15 01:00:00.000000000
+-- p3 = a
+-- p4 = /x
+-- p5 = b
+-- p6 = /y

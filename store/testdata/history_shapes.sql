@@ -19,7 +19,6 @@ FROM
   GROUP BY service, route, method
 )
 ORDER BY service, route, method
-SETTINGS optimize_aggregation_in_order = 1
 -- p0 = 2026-02-15 00:00:00.000000000
 -- p1 = 2026-03-15 00:00:00.000000000
 -- p2 = 2026-03-15 01:00:00.000000000
