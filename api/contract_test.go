@@ -131,7 +131,13 @@ func (b *bench) example(name string) (target, body string, headers []string) {
 	if strings.Contains(target, "/allowlists/{id}") {
 		target = "/v1/allowlists/" + b.exceptions.List(exception.Allow)[0].ID
 	}
+	target = strings.ReplaceAll(target, "/endpoints/{id}", "/endpoints/"+ordersID)
+	target = strings.ReplaceAll(target, "{service}", "shop")
 	switch name {
+	case "PATCH /v1/endpoints/{id}":
+		body = `{"owner":"team orders","sensitivity":"high"}`
+	case "PUT /v1/openapi/{service}":
+		body = shopDocument
 	case "POST /v1/incidents/bulk":
 		body = `{"ids":["` + b.first + `"],"status":"acknowledged"}`
 	case "POST /v1/suppressions", "POST /v1/allowlists":

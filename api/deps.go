@@ -22,6 +22,7 @@ import (
 	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/incident/exception"
 	"github.com/gatewatch/gatewatch/ingest"
+	"github.com/gatewatch/gatewatch/inventory"
 	"github.com/gatewatch/gatewatch/rules"
 )
 
@@ -42,6 +43,7 @@ type Deps struct {
 	Decisions Decisions
 	// Exceptions are the suppressions and allowlists.
 	Exceptions *exception.Registry
+	Inventory  *inventory.Catalogue
 	Baselines  Baselines
 	Rules      *rules.Set
 	Detectors  []detect.Info // all, rules included

@@ -71,12 +71,16 @@ func (s *Server) exportIncidents(c echo.Context) error {
 }
 
 func csvRow(i *incident.Incident) []string {
-	row := []string{
+	return plainCells([]string{
 		i.ID, i.Title, i.Detector, string(i.Kind), i.Severity.String(), strconv.Itoa(i.Score), string(i.Status), string(i.Entity.Type),
 		i.Entity.Value, i.Service, i.Route, stamp(i.FirstSeen), stamp(i.LastSeen), strconv.FormatUint(i.EventCount, 10),
 		strconv.FormatFloat(i.Observed, 'g', -1, 64), strconv.FormatFloat(i.Expected, 'g', -1, 64), i.Unit, i.Assignee, i.Explanation,
-	}
-	for n, cell := range row { // a spreadsheet would take these for formulas, and logs are written by strangers
+	})
+}
+
+// plainCells keeps a spreadsheet from taking cells for formulas: logs are written by strangers.
+func plainCells(row []string) []string {
+	for n, cell := range row {
 		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
 			row[n] = "'" + cell
 		}

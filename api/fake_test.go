@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -25,6 +27,7 @@ import (
 	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/incident/exception"
 	"github.com/gatewatch/gatewatch/ingest"
+	"github.com/gatewatch/gatewatch/inventory"
 	"github.com/gatewatch/gatewatch/rules"
 )
 
@@ -47,6 +50,8 @@ type fakeStore struct {
 	value   float64            // what a measure gives
 	events  uint64
 	down    error
+
+	inventory map[string][]byte // rows by kind and key
 }
 
 func (f *fakeStore) Ping(context.Context) error { return f.down }
@@ -156,6 +161,70 @@ func (f *fakeStore) AppendException(context.Context, string, uint64, []byte) err
 
 func (f *fakeStore) LoadExceptions(context.Context, func([]byte) error) error { return f.down }
 
+// shopUse are requests to endpoints, as the rollups have them.
+func shopUse(method, route string, status int, identity string, n uint64) inventory.Use {
+	return inventory.Use{
+		Key: inventory.Key{Service: "shop", Method: method, Route: route}, Status: status, Identity: identity, Requests: n,
+		TLSVersion: "TLSv1.3", First: noon, Last: noon.Add(time.Hour),
+	}
+}
+
+func (f *fakeStore) EndpointUses(context.Context, inventory.Period) ([]inventory.Use, error) {
+	return []inventory.Use{
+		shopUse("GET", "/orders/{id}", 200, "jwt", 40), shopUse("GET", "/orders/{id}", 200, inventory.Anonymous, 2),
+		shopUse("POST", "/login", 401, inventory.Anonymous, 7), shopUse("GET", "/blog/{slug}", 200, inventory.Anonymous, 99),
+	}, f.down
+}
+
+func (f *fakeStore) EndpointCallers(_ context.Context, groups [][]inventory.Key, _ inventory.Period) ([]inventory.Callers, error) {
+	list := make([]inventory.Callers, len(groups))
+	for i := range list {
+		list[i] = inventory.Callers{Users: 3, Clients: 1}
+	}
+	return list, f.down
+}
+
+func (f *fakeStore) EndpointAccesses(
+	_ context.Context, keys []inventory.Key, _ inventory.Period, _ int, each func(inventory.Access) error,
+) error {
+	for i, k := range keys {
+		a := inventory.Access{Key: k, User: "=ann<script>", Requests: 9, Successes: 8, First: noon, Last: noon}
+		if i%2 == 1 {
+			a.User, a.Client = "", netip.MustParseAddr("203.0.113.9")
+		}
+		if err := each(a); err != nil {
+			return err
+		}
+	}
+	return f.down
+}
+
+func (f *fakeStore) CountedSince(context.Context) (time.Time, error) { return noon, f.down }
+
+func (f *fakeStore) AppendInventory(_ context.Context, kind, key string, _ uint64, body []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down != nil {
+		return f.down
+	}
+	if f.inventory == nil {
+		f.inventory = map[string][]byte{}
+	}
+	f.inventory[kind+" "+key] = bytes.Clone(body)
+	return nil
+}
+
+func (f *fakeStore) LoadInventory(_ context.Context, kind string, each func([]byte) error) error {
+	for _, name := range slices.Sorted(maps.Keys(f.inventory)) {
+		if strings.HasPrefix(name, kind+" ") {
+			if err := each(f.inventory[name]); err != nil {
+				return err
+			}
+		}
+	}
+	return f.down
+}
+
 // fakeSink stands in for the committer.
 type fakeSink struct {
 	batches []*ingest.Batch
@@ -220,6 +289,13 @@ func finding(n, minute int) detect.Finding {
 	return f
 }
 
+// shopDocument describes a part of the shop.
+const shopDocument = `{"openapi":"3.0.3","info":{"title":"Shop","version":"1"},"paths":{
+  "/orders/{orderId}":{"get":{}},"/login":{"post":{"deprecated":true}},"/reports":{"get":{}}}}`
+
+// ordersID is the id of an endpoint that the store knows.
+var ordersID = inventory.Key{Service: "shop", Method: "GET", Route: "/orders/{id}"}.ID()
+
 // builtin compiles the built-in rules once: they are read only.
 var builtin = sync.OnceValues(rules.Builtin)
 
@@ -232,6 +308,7 @@ type bench struct {
 	book    *decision.Book
 
 	exceptions *exception.Registry
+	inventory  *inventory.Catalogue
 
 	secrets map[Role]string
 	first   string // id of an incident
@@ -257,6 +334,10 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 	if _, err := b.book.Add(context.Background(), decision.New{Value: "192.0.2.1"}, "ann"); err != nil {
 		t.Fatal(err)
 	}
+	b.inventory = inventory.NewCatalogue(b.store, inventory.Options{Now: func() time.Time { return noon }})
+	if _, err := b.inventory.PutDocument(context.Background(), "shop", []byte(shopDocument), "ann"); err != nil {
+		t.Fatal(err)
+	}
 	keys, err := NewKeys(context.Background(), b.store, func() time.Time { return noon })
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +353,7 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 	}
 	d := Deps{
 		Config: Config{RatePerSecond: 1e9, Burst: 1e6}, Incidents: b.manager, Store: b.store, Keys: keys,
-		Decisions: b.book, Exceptions: b.exceptions, Sink: b.sink, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
+		Decisions: b.book, Exceptions: b.exceptions, Inventory: b.inventory, Sink: b.sink, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
 		Rules: set, Detectors: append(set.Infos(), baseline.Infos()...), Version: "test",
 		Now: func() time.Time { return noon.Add(24 * time.Hour) },
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/ingest"
+	"github.com/gatewatch/gatewatch/inventory"
 )
 
 // Problem is an error as RFC 9457 writes it. Type is always about:blank: Title and Status say what kind it is.
@@ -65,7 +66,7 @@ func storeFault(err error) error {
 		conflict *incident.ConflictError
 	)
 	if errors.As(err, &p) || errors.As(err, &invalid) || errors.As(err, &conflict) ||
-		errors.Is(err, incident.ErrNotFound) || errors.Is(err, context.Canceled) {
+		errors.Is(err, incident.ErrNotFound) || errors.Is(err, inventory.ErrNoEndpoint) || errors.Is(err, inventory.ErrNoDocument) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return unavailable("the store did not answer", err)
@@ -94,6 +95,10 @@ func problemOf(err error) *Problem {
 		return p
 	case errors.Is(err, incident.ErrNotFound):
 		return problem(http.StatusNotFound, "no such incident")
+	case errors.Is(err, inventory.ErrNoEndpoint):
+		return problem(http.StatusNotFound, inventory.ErrNoEndpoint.Error())
+	case errors.Is(err, inventory.ErrNoDocument):
+		return problem(http.StatusNotFound, inventory.ErrNoDocument.Error())
 	case errors.Is(err, ErrNoJob):
 		return problem(http.StatusNotFound, ErrNoJob.Error())
 	case errors.Is(err, ErrBusy):

@@ -78,6 +78,15 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/v1/check", bouncers, s.check},
 		{http.MethodGet, "/v1/check/*", bouncers, s.check},
 
+		{http.MethodGet, "/v1/endpoints", readers, s.listEndpoints},
+		{http.MethodGet, "/v1/endpoints/export", readers, s.exportEndpoints},
+		{http.MethodGet, "/v1/endpoints/:id", readers, s.getEndpoint},
+		{http.MethodPatch, "/v1/endpoints/:id", analysts, s.patchEndpoint},
+		{http.MethodGet, "/v1/openapi", readers, s.listDocuments},
+		{http.MethodGet, "/v1/openapi/:service", readers, s.compareDocument},
+		{http.MethodPut, "/v1/openapi/:service", analysts, s.putDocument},
+		{http.MethodDelete, "/v1/openapi/:service", analysts, s.deleteDocument},
+
 		{http.MethodPost, "/v1/ingest/raw", ingesters, s.ingestRaw},
 		{http.MethodPost, "/v1/ingest/events", ingesters, s.ingestEvents},
 		{http.MethodPost, "/v1/ingest/firehose", ingesters, s.ingestFirehose},

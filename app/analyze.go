@@ -120,7 +120,7 @@ func analyzeInto(ctx context.Context, st *store.Store, o AnalyzeOptions) (_ *Rep
 		store: st, recalled: recent, learned: baseline.NewDetectors(baseline.Config{}), routes: routes, log: o.Logger, blockSize: o.BlockSize,
 		incidents: incident.NewManager(incident.NewMemory(recent), incident.Options{Logger: o.Logger}),
 	}
-	if err := st.SetMerges(ctx, false); err != nil {
+	if err := errors.Join(st.SetMerges(ctx, false), st.WithoutInventory(ctx)); err != nil {
 		return nil, err
 	}
 	group, gctx := errgroup.WithContext(ctx)

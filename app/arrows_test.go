@@ -22,9 +22,10 @@ var allowed = map[string][]string{
 	"rules":      {"event", "detect"},
 	"baseline":   {"event", "detect"},
 	"incident":   {"event", "detect"},
+	"inventory":  {"event", "detect", "incident"},
 	"ingest":     {"event", "parsers"},
-	"store":      {"event", "detect", "baseline", "incident", "migrations"},
-	"api":        {"event", "detect", "rules", "baseline", "incident", "ingest", "parsers", "web"},
+	"store":      {"event", "detect", "baseline", "incident", "inventory", "migrations"},
+	"api":        {"event", "detect", "rules", "baseline", "incident", "inventory", "ingest", "parsers", "web"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -27,6 +27,7 @@ import (
 	"github.com/gatewatch/gatewatch/ingest/route"
 	"github.com/gatewatch/gatewatch/ingest/syslog"
 	"github.com/gatewatch/gatewatch/ingest/tail"
+	"github.com/gatewatch/gatewatch/inventory"
 	"github.com/gatewatch/gatewatch/parsers"
 	"github.com/gatewatch/gatewatch/rules"
 	"github.com/gatewatch/gatewatch/store"
@@ -58,6 +59,7 @@ type Server struct {
 	incidents  *incident.Manager
 	decisions  *decision.Book
 	exceptions *exception.Registry
+	inventory  *inventory.Catalogue
 	committer  *ingest.Committer
 	stream     *stream
 	learner    *learner
@@ -196,6 +198,12 @@ func (b *builder) enrichment(ctx context.Context) (err error) {
 		b.life.run("geography", b.geo.files.Run)
 	}
 	b.enricher = enrich.NewEnricher(enrich.Options{Geo: b.geo.lookup(), Routes: b.routes})
+	b.server.inventory = inventory.NewCatalogue(b.server.store, inventory.Options{
+		Resolve: b.routes.Resolve, Described: b.routes.Describe, Now: b.opts.now,
+	})
+	if err := b.server.inventory.Load(ctx); err != nil {
+		return fmt.Errorf("load the inventory: %w", err)
+	}
 	b.watch = enrich.NewLoadBalancerWatch()
 	b.norm, err = enrich.NewNormalizer(b.cfg.Identity, enrich.NormalizerOptions{Key: b.secret, Watch: b.watch})
 	return err
@@ -309,7 +317,7 @@ func (b *builder) rest(ctx context.Context) error {
 		Config: b.cfg.API, Incidents: s.incidents, Store: s.store, Keys: keys,
 		Sink: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm,
 		Limits: ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, WireFields: b.cfg.Identity.WireFields(),
-		Decisions: s.decisions, Exceptions: s.exceptions, Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
+		Decisions: s.decisions, Exceptions: s.exceptions, Inventory: s.inventory, Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
 		Console: web.Handler(), Version: b.opts.Version, Logger: b.log, Registry: b.registry,
 	})
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 // ErrNotFound says that there is no incident of that id.
 var ErrNotFound = errors.New("no such incident")
 
-// ConflictError says that an incident was changed since the caller read it.
+// ConflictError says that an incident (or another versioned thing) was changed since the caller read it.
 type ConflictError struct {
 	Want, Have uint64 // versions
 }
 
 // Error names both versions.
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("the incident is at version %d, the change was made for version %d", e.Have, e.Want)
+	return fmt.Sprintf("it is at version %d, the change was made for version %d", e.Have, e.Want)
 }
 
 // InvalidError says that an argument is not acceptable: which, and what is accepted.

@@ -242,6 +242,7 @@ func BenchmarkRollups(b *testing.B) {
 	}{{"busy", 83 * time.Millisecond}, {"sparse", time.Minute}} {
 		for _, views := range [][]string{
 			nil, {"endpoint_minutes"}, {"actor_hours"}, {"object_hours"}, {"endpoint_minutes", "actor_hours", "object_hours"},
+			{"endpoint_days"}, {"endpoint_callers"},
 		} {
 			b.Run(density.name+"/"+strings.Join(append([]string{"events"}, views...), "+"), func(b *testing.B) {
 				benchmarkRollups(b, density.step, views)
@@ -252,7 +253,7 @@ func BenchmarkRollups(b *testing.B) {
 
 func benchmarkRollups(b *testing.B, step time.Duration, views []string) {
 	s := openTestStore(b)
-	for _, v := range []string{"endpoint_minutes", "actor_hours", "object_hours"} {
+	for _, v := range []string{"endpoint_minutes", "actor_hours", "object_hours", "endpoint_days", "endpoint_callers"} {
 		if !slices.Contains(views, v) {
 			if err := s.conn.Exec(context.Background(), "DROP VIEW "+v+"_fill"); err != nil {
 				b.Fatal(err)

@@ -64,12 +64,13 @@ func (c Config) Validate() []error {
 type Templates struct {
 	cfg Config
 
-	mu       sync.Mutex
-	services map[string]*service
-	shared   *service // what the services beyond the bound share
-	known    map[string]*catalogue
-	cache    *recent.Map[cacheKey, *cached]
-	scratch  []string
+	mu        sync.Mutex
+	services  map[string]*service
+	shared    *service              // what the services beyond the bound share
+	known     map[string]*catalogue // by service, from the configuration
+	described map[string]*catalogue // by service, from OpenAPI documents; see Describe
+	cache     *recent.Map[cacheKey, *cached]
+	scratch   []string
 }
 
 type cacheKey struct {
@@ -145,13 +146,13 @@ func (t *Templates) Template(name, method, path string, status int, at time.Time
 	return t.learned(svc, path, &p, evidence, at)
 }
 
-// given looks the path up in the templates that the configuration gives.
+// given looks the path up in the templates that the configuration and OpenAPI documents give.
 func (t *Templates) given(name string, p *parts) (string, []string, bool) {
-	if len(t.known) == 0 {
+	if len(t.known) == 0 && len(t.described) == 0 {
 		return "", nil, false
 	}
-	for _, key := range [...]string{name, ""} {
-		if cat := t.known[key]; cat != nil {
+	for _, cat := range [...]*catalogue{t.known[name], t.described[name], t.known[""]} {
+		if cat != nil {
 			if route, ids, ok := cat.match(p); ok {
 				return route, ids, true
 			}

@@ -19,6 +19,7 @@ type service struct {
 	refused uint64 // proven paths that found no room
 	rows    map[string]*Row
 	changed map[string]bool
+	given   map[string]string // what learned templates are called in the service's document; see Describe
 }
 
 // Row is one template of a service as the store keeps it. A template with AliasOf is history: what was seen under
@@ -138,7 +139,11 @@ func (t *Templates) Rows() []Row {
 	var out []Row
 	for _, s := range t.all() {
 		for _, name := range slices.Sorted(maps.Keys(s.rows)) {
-			out = append(out, *s.rows[name])
+			r := *s.rows[name]
+			if now := s.nameOf(name); now != name {
+				r.AliasOf = now
+			}
+			out = append(out, r)
 		}
 	}
 	return out
@@ -160,9 +165,7 @@ func (t *Templates) Resolve(service, route string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s := t.services[service]; s != nil {
-		if r := s.rows[route]; r != nil && r.AliasOf != "" {
-			return r.AliasOf
-		}
+		return s.nameOf(route)
 	}
 	return route
 }
