@@ -291,7 +291,7 @@ func TestFilter(t *testing.T) {
 		{3, Filter{Standings: []Standing{Shadow, Zombie}}},
 		{9, Filter{Auth: Anonymous}},
 		{3, Filter{Since: noon.Add(time.Hour), Sensitivities: []Sensitivity{High}, Methods: []string{"GET", "POST"}, Text: "E"}},
-		{9, Filter{Types: []Type{Public, Partner}, Since: noon}},
+		{8, Filter{Types: []Type{Public, Partner}, Since: noon}},
 		{1, Filter{Data: "payment"}},
 		{0, Filter{Owner: "nobody"}},
 	} {
