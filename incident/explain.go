@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -93,6 +94,9 @@ func (inc *Incident) explain(lead *Signal) string {
 		text = inc.withEntity(lead.Title) + ": observed " + number(lead.Observed, lead.Unit) + ", expected " + number(lead.Expected, "") + "."
 	}
 	text = sentence(text, inc.Entity.Value)
+	if float64(inc.EventCount) >= 2*max(lead.Observed, 1) { // the lead's sentence tells how it began, not how far it went
+		text += " In all " + plural(inc.EventCount, "event") + " within " + span(max(inc.LastSeen.Sub(inc.FirstSeen), time.Second)) + "."
+	}
 	others := inc.others(lead)
 	if len(others) == 0 {
 		return text

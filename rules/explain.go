@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -51,8 +52,14 @@ func (t *tracker) explain(ev *event.Event, f *detect.Finding, v verdict) string 
 		}
 		words = append(words, "{title}", f.Title)
 	}
+	if f.Observed == 1 {
+		template = observedNouns.ReplaceAllString(template, "{observed} $1")
+	}
 	return strings.NewReplacer(words...).Replace(template)
 }
+
+// observedNouns matches a plural that follows the number, for the case that there is one.
+var observedNouns = regexp.MustCompile(`\{observed\} ((?:different )?[a-z]+)s\b`)
 
 func who(e detect.Entity) string {
 	switch e.Type {
