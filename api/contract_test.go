@@ -146,6 +146,8 @@ func (b *bench) example(name string) (target, body string, headers []string) {
 		body = `{"value":"198.51.100.7","duration":"1h","reason":"seen elsewhere"}`
 	case "POST /v1/rules/backtest":
 		body = `{"rule":"brute-force","from":"2026-03-01T00:00:00Z","to":"2026-03-02T00:00:00Z"}`
+	case "POST /v1/notifications/test", "POST /v1/notifications/retry":
+		body = `{"channel":"soc"}`
 	case "POST /v1/usage-metrics":
 		body = `{"remediation_components":[{"type":"custom","metrics":[{"items":[{"name":"dropped","value":3,"unit":"request"}]}]}]}`
 	case "PATCH /v1/incidents/{id}":

@@ -21,6 +21,7 @@ import (
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/incident/exception"
+	"github.com/gatewatch/gatewatch/incident/notify"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/inventory"
 	"github.com/gatewatch/gatewatch/rules"
@@ -41,6 +42,8 @@ type Deps struct {
 	WireFields []string // of logs that the normaliser asks for; see parsers.Options
 
 	Decisions Decisions
+	// Notifications are the channels and their outbox.
+	Notifications Notifications
 	// Exceptions are the suppressions and allowlists.
 	Exceptions *exception.Registry
 	Inventory  *inventory.Catalogue
@@ -86,6 +89,16 @@ type Decisions interface {
 }
 
 var _ Decisions = (*decision.Book)(nil)
+
+// Notifications is *notify.Notifier.
+type Notifications interface {
+	List(f notify.Filter, limit int) []notify.Entry
+	Channels() []notify.ChannelState
+	Test(ctx context.Context, channel string) error
+	Retry(ctx context.Context, channel string, ids []string) (int, error)
+}
+
+var _ Notifications = (*notify.Notifier)(nil)
 
 // Store is what the server asks of *store.Store.
 type Store interface {

@@ -353,7 +353,7 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 	}
 	d := Deps{
 		Config: Config{RatePerSecond: 1e9, Burst: 1e6}, Incidents: b.manager, Store: b.store, Keys: keys,
-		Decisions: b.book, Exceptions: b.exceptions, Inventory: b.inventory, Sink: b.sink, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
+		Decisions: b.book, Notifications: &fakeNotifications{}, Exceptions: b.exceptions, Inventory: b.inventory, Sink: b.sink, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
 		Rules: set, Detectors: append(set.Infos(), baseline.Infos()...), Version: "test",
 		Now: func() time.Time { return noon.Add(24 * time.Hour) },
 	}

@@ -94,6 +94,11 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/v1/logs", ingesters, s.ingestOTLP},
 		{http.MethodGet, fastlyChallengePath, anyone, s.fastlyChallenge},
 
+		{http.MethodGet, "/v1/notifications", readers, s.listNotifications},
+		{http.MethodGet, "/v1/notifications/channels", readers, s.listChannels},
+		{http.MethodPost, "/v1/notifications/test", analysts, s.testChannel},
+		{http.MethodPost, "/v1/notifications/retry", analysts, s.retryNotifications},
+
 		{http.MethodGet, "/v1/audit", admins, s.listAudit},
 		{http.MethodGet, "/v1/keys", admins, s.listKeys},
 		{http.MethodPost, "/v1/keys", admins, s.createKey},

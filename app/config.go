@@ -13,6 +13,7 @@ import (
 	"github.com/gatewatch/gatewatch/baseline"
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/incident/decision"
+	"github.com/gatewatch/gatewatch/incident/notify"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
 	"github.com/gatewatch/gatewatch/ingest/route"
 	"github.com/gatewatch/gatewatch/ingest/watch"
@@ -32,20 +33,21 @@ type Config struct {
 	// TLS serves HTTPS with this certificate, which is read again when the files change.
 	TLS TLS `yaml:"tls"`
 
-	Store     store.Config    `yaml:"store"`
-	Engine    engine.Config   `yaml:"engine"` // the embedded engine; it means nothing when store.dsn is set
-	Sources   []Source        `yaml:"sources"`
-	Syslog    []SyslogInput   `yaml:"syslog"`
-	Identity  enrich.Config   `yaml:"identity"`
-	GeoIP     []string        `yaml:"geoip"` // databases in MaxMind's format; several are combined
-	Routes    route.Config    `yaml:"routes"`
-	Rules     RulesConfig     `yaml:"rules"`
-	Baseline  baseline.Config `yaml:"baseline"`
-	Incidents incident.Config `yaml:"incidents"`
-	Responses decision.Config `yaml:"responses"`
-	Pipeline  watch.Config    `yaml:"pipeline"` // when the pipeline's own state is an incident
-	API       api.Config      `yaml:"api"`
-	Ingest    IngestConfig    `yaml:"ingest"`
+	Store         store.Config    `yaml:"store"`
+	Engine        engine.Config   `yaml:"engine"` // the embedded engine; it means nothing when store.dsn is set
+	Sources       []Source        `yaml:"sources"`
+	Syslog        []SyslogInput   `yaml:"syslog"`
+	Identity      enrich.Config   `yaml:"identity"`
+	GeoIP         []string        `yaml:"geoip"` // databases in MaxMind's format; several are combined
+	Routes        route.Config    `yaml:"routes"`
+	Rules         RulesConfig     `yaml:"rules"`
+	Baseline      baseline.Config `yaml:"baseline"`
+	Incidents     incident.Config `yaml:"incidents"`
+	Responses     decision.Config `yaml:"responses"`
+	Pipeline      watch.Config    `yaml:"pipeline"`      // when the pipeline's own state is an incident
+	Notifications notify.Config   `yaml:"notifications"` // who is told of incidents
+	API           api.Config      `yaml:"api"`
+	Ingest        IngestConfig    `yaml:"ingest"`
 }
 
 // TLS names a certificate and its key, both PEM files.
@@ -129,6 +131,7 @@ func (c Config) Validate() (faults []error) {
 	faults = append(faults, c.Incidents.Validate()...)
 	faults = append(faults, c.Responses.Validate()...)
 	faults = append(faults, c.Pipeline.Validate()...)
+	faults = append(faults, c.Notifications.Validate()...)
 	faults = append(faults, c.API.Validate()...)
 	if c.Ingest.MaxBodyMB < 0 {
 		faults = append(faults, fmt.Errorf("ingest.max_body_mb: %d: want 0 (default 64) or more", c.Ingest.MaxBodyMB))

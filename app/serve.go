@@ -22,6 +22,8 @@ import (
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/incident/exception"
+	"github.com/gatewatch/gatewatch/incident/notify"
+	"github.com/gatewatch/gatewatch/incident/ocsf"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
 	"github.com/gatewatch/gatewatch/ingest/route"
@@ -60,6 +62,7 @@ type Server struct {
 	decisions  *decision.Book
 	exceptions *exception.Registry
 	inventory  *inventory.Catalogue
+	notifier   *notify.Notifier
 	committer  *ingest.Committer
 	stream     *stream
 	learner    *learner
@@ -125,6 +128,7 @@ func (b *builder) build(ctx context.Context) error {
 		{"enrichment", b.enrichment},
 		{"detection", b.detection},
 		{"decisions", b.decisions},
+		{"notifications", b.notifications},
 		{"ingest", b.ingest},
 		{"REST", b.rest},
 		{"sources", b.sources},
@@ -272,6 +276,22 @@ func (b *builder) decisions(ctx context.Context) (err error) {
 	return nil
 }
 
+func (b *builder) notifications(ctx context.Context) (err error) {
+	s := b.server
+	s.notifier, err = notify.New(s.store, s.incidents, notify.Options{
+		Config: b.cfg.Notifications, OCSF: ocsf.NewMapper(b.opts.Version, detectorInfos(b.set)), Now: b.opts.now,
+		Logger: b.log, Registerer: b.registry,
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.notifier.Load(ctx); err != nil {
+		return err
+	}
+	b.life.run("notifications", s.notifier.Run)
+	return nil
+}
+
 func (b *builder) ingest(context.Context) (err error) {
 	s := b.server
 	stopped := make(chan struct{})
@@ -317,7 +337,8 @@ func (b *builder) rest(ctx context.Context) error {
 		Config: b.cfg.API, Incidents: s.incidents, Store: s.store, Keys: keys,
 		Sink: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm,
 		Limits: ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, WireFields: b.cfg.Identity.WireFields(),
-		Decisions: s.decisions, Exceptions: s.exceptions, Inventory: s.inventory, Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
+		Decisions: s.decisions, Notifications: s.notifier, Exceptions: s.exceptions, Inventory: s.inventory,
+		Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
 		Console: web.Handler(), Version: b.opts.Version, Logger: b.log, Registry: b.registry,
 	})
 	if err != nil {

@@ -233,7 +233,11 @@ func (t *tx) settle(r *record, f *detect.Finding, more uint64, isNew bool) {
 		inc.addHistory(Change{At: at, Actor: systemActor, Field: "suppressed_by", From: inc.SuppressedBy, Reason: "a finding that nothing suppresses: " + f.Title})
 		inc.SuppressedBy = ""
 	}
+	before := inc.Severity
 	inc.judge()
+	if inc.Version > 0 && inc.Severity != before {
+		inc.addHistory(Change{At: at, Actor: systemActor, Field: "severity", From: before.String(), To: inc.Severity.String(), Reason: f.Title})
+	}
 	inc.heed(t.m.said(inc))
 	inc.Version++
 	inc.UpdatedAt = at

@@ -120,6 +120,8 @@ type Change struct {
 	From   string    `json:"from"`
 	To     string    `json:"to"`
 	Reason string    `json:"reason,omitempty"`
+	// Version is the incident's version that the change made. Zero in entries of stores older than the field.
+	Version uint64 `json:"version,omitempty"`
 }
 
 // Terminal reports whether nobody has to look at it any more.

@@ -116,8 +116,10 @@ func (r *record) forget() []string {
 	return gone
 }
 
-// addHistory appends an entry; the first one (how it began) is kept when the oldest are dropped.
+// addHistory appends an entry of the version that is being made; the first one (how it began) is kept when the oldest are
+// dropped.
 func (inc *Incident) addHistory(c Change) {
+	c.Version = inc.Version + 1
 	inc.History = append(inc.History, c)
 	if len(inc.History) > maxHistory {
 		inc.History = slices.Delete(inc.History, 1, 2)
