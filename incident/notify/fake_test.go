@@ -234,9 +234,6 @@ func (b *bench) run(end time.Time) {
 		}
 		if next.After(b.at) {
 			b.at = next
-			if next.Equal(end) {
-				continue
-			}
 		}
 	}
 	b.t.Fatal("it never ends")

@@ -9,7 +9,6 @@ package send
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/gatewatch/gatewatch/detect"
@@ -94,10 +93,6 @@ func (e *LaterError) Error() string { return e.Err.Error() }
 
 // Unwrap returns what is behind it.
 func (e *LaterError) Unwrap() error { return e.Err }
-
-func refused(format string, args ...any) error {
-	return &RefusedError{fmt.Errorf(format, args...)}
-}
 
 // item is one incident of a message, with everything that the message tells of it.
 type item struct {
