@@ -44,6 +44,13 @@ type Config struct {
 	MinObjects int `yaml:"min_objects"`
 	// MinDayObjects is the same for a day, which slow readers are judged by. Default 60.
 	MinDayObjects int `yaml:"min_day_objects"`
+	// MinRoutes is the least number of different routes that one user uses in a day or a week that makes breadth.
+	// Default 20.
+	MinRoutes int `yaml:"min_routes"`
+	// MinRefused is the least number of refusals (status 401 or 403) in a row that make a success suspicious, and of users
+	// that one client is refused as in a day that make credential stuffing. An endpoint needs twice as many refused users
+	// in an hour for password spraying. Default 10.
+	MinRefused int `yaml:"min_refused"`
 	// MinUserMegabytes is the least volume of responses to one user in an hour that makes a data volume. Default 100.
 	MinUserMegabytes int `yaml:"min_user_megabytes"`
 	// MaxEntities bounds how many users and clients, and how many (user, route) pairs, are counted in an hour.
@@ -76,6 +83,8 @@ func (c Config) withDefaults() Config {
 	num(&c.MinUserRequests, 300)
 	num(&c.MinObjects, 25)
 	num(&c.MinDayObjects, 60)
+	num(&c.MinRoutes, 20)
+	num(&c.MinRefused, 10)
 	num(&c.MinUserMegabytes, 100)
 	num(&c.MaxEntities, 200_000)
 	return c
@@ -106,6 +115,8 @@ func (c Config) Validate() []error {
 		{"min_user_requests", c.MinUserRequests},
 		{"min_objects", c.MinObjects},
 		{"min_day_objects", c.MinDayObjects},
+		{"min_routes", c.MinRoutes},
+		{"min_refused", c.MinRefused},
 		{"min_user_megabytes", c.MinUserMegabytes},
 		{"max_entities", c.MaxEntities},
 	} {

@@ -18,10 +18,12 @@ func infoOf(id string) detect.Info {
 
 // Detectors are the learned detectors over one sequence of models.
 type Detectors struct {
-	models *models
-	slow   *slowRead
-	all    []detect.Detector
-	hourly []*hours
+	models  *models
+	slow    *slowRead
+	conduct *conduct
+	refused *refused
+	all     []detect.Detector
+	hourly  []*hours
 }
 
 // NewDetectors returns the learned detectors. Until the first UseModel they judge nothing.
@@ -31,10 +33,13 @@ func NewDetectors(cfg Config) *Detectors {
 	traffic, errs, shifts := newTraffic(cfg, m), newErrorBurst(cfg, m), newShift(cfg, m)
 	users, objects, slow := newUserSpike(cfg, m), newEnumeration(cfg, m), newSlowRead(cfg, m)
 	surface, profile := newSurface(cfg, m), newProfile(cfg, m)
+	conduct, refused, swarm := newConduct(cfg, m), newRefused(cfg, m), newSwarm(cfg, m)
 	return &Detectors{
-		models: m, slow: slow,
-		all:    []detect.Detector{traffic, errs, shifts, users, objects, slow, surface, profile, newLasting(m)},
-		hourly: []*hours{&users.hours, &objects.hours, &slow.hours, &surface.hours, &profile.hours},
+		models: m, slow: slow, conduct: conduct, refused: refused,
+		all: []detect.Detector{traffic, errs, shifts, users, objects, slow, surface, profile, conduct, refused, swarm, newLasting(m)},
+		hourly: []*hours{
+			&users.hours, &objects.hours, &slow.hours, &surface.hours, &profile.hours, &conduct.hours, &refused.hours, &swarm.hours,
+		},
 	}
 }
 

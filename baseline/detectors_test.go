@@ -29,10 +29,15 @@ func clock(h, m int) time.Time {
 	return judgedDay.Add(time.Duration(h)*time.Hour + time.Duration(m)*time.Minute)
 }
 
-// burst puts n requests evenly into [from, to), each changed by with.
+// burst spreads n requests over [from, to), each changed by with. The gaps vary as those of people do, more or less.
 func (l *lab) burst(n int, from, to time.Time, method, route string, with func(i int, e *event.Event)) {
 	for i := range n {
-		e := l.event(from.Add(to.Sub(from)*time.Duration(i)/time.Duration(n)), method, route, 200)
+		part := to.Sub(from) / time.Duration(n)
+		at := from.Add(part*time.Duration(i) + time.Duration(l.gaps.Float64()*float64(part)))
+		if i == 0 {
+			at = from
+		}
+		e := l.event(at, method, route, 200)
 		if with != nil {
 			with(i, e)
 		}
@@ -148,7 +153,7 @@ func scenarios() []scenario {
 			name: "a user reads some orders more than usual",
 			add:  func(l *lab) { l.burst(12, clock(11, 5), clock(11, 15), "GET", "/orders/{id}", order("u-4", 13)) },
 		},
-	}, laterScenarios()...)
+	}, append(laterScenarios(), conductScenarios()...)...)
 }
 
 func (s scenario) events() []*event.Event {
@@ -225,6 +230,16 @@ func take(t *testing.T, m detect.Measure, events []*event.Event) float64 {
 			distinct[fmt.Sprint(e.ObjectIDs)] = true
 		case "country":
 			distinct[e.Country] = true
+		case "user_agent":
+			distinct[e.UserAgent] = true
+		case "route":
+			distinct[e.Route] = true
+		case "asn":
+			distinct[fmt.Sprint(e.ASN)] = true
+		case "user":
+			distinct[e.User] = true
+		case "client_ip":
+			distinct[e.ClientIP.String()] = true
 		}
 	}
 	switch m.Aggregate {

@@ -38,17 +38,13 @@ type reading struct {
 // reader is what an actor read through one endpoint in the present hour.
 type reader struct {
 	spell
-	seen    []uint64            // hashes of objects while they are few
-	many    map[uint64]struct{} // and when they are many
-	numbers []uint64            // numeric ids, the last parameter's values
-	bound   float64             // 0: not computed yet; negative: not judged
-	next    int                 // the number of objects at which it is looked at next
+	seen    hashSet
+	numbers []uint64 // numeric ids, the last parameter's values
+	bound   float64  // 0: not computed yet; negative: not judged
+	next    int      // the number of objects at which it is looked at next
 }
 
-const (
-	fewObjects  = 32
-	mostNumbers = 2048
-)
+const mostNumbers = 2048
 
 func newEnumeration(cfg Config, m *models) *enumeration {
 	return &enumeration{hours: hours{models: m}, voice: newVoice(ObjectEnumeration, 1), cfg: cfg, now: map[reading]*reader{}}
@@ -104,23 +100,8 @@ func (k reading) group() []string {
 
 // read notes an object and reports whether it is a new one.
 func (r *reader) read(ids []string) bool {
-	h := objectHash(ids)
-	if r.many != nil {
-		if _, ok := r.many[h]; ok {
-			return false
-		}
-		r.many[h] = struct{}{}
-	} else {
-		if slices.Contains(r.seen, h) {
-			return false
-		}
-		if r.seen = append(r.seen, h); len(r.seen) > fewObjects {
-			r.many = make(map[uint64]struct{}, 2*fewObjects)
-			for _, h := range r.seen {
-				r.many[h] = struct{}{}
-			}
-			r.seen = nil
-		}
+	if !r.seen.add(objectHash(ids)) {
+		return false
 	}
 	if n, ok := objectNumber(ids); ok && len(r.numbers) < mostNumbers {
 		r.numbers = append(r.numbers, n)
@@ -128,7 +109,7 @@ func (r *reader) read(ids []string) bool {
 	return true
 }
 
-func (r *reader) objects() int { return len(r.seen) + len(r.many) }
+func (r *reader) objects() int { return r.seen.len() }
 
 // sequence says how sequential the ids are: the share of neighbours, in order, that are at most two apart.
 func (r *reader) sequence() (share float64, from, to uint64) {

@@ -9,9 +9,19 @@ import (
 	"github.com/gatewatch/gatewatch/detect"
 )
 
+// activeAt returns a moment in the earlier half of an hour in which the user was active, from the given one on.
+func activeAt(user string, from time.Time) time.Time {
+	for _, e := range labHistory() {
+		if e.User == user && !e.Time.Before(from) && e.Time.Minute() < 30 {
+			return e.Time
+		}
+	}
+	panic("the laboratory has no such user")
+}
+
 func TestExclusions(t *testing.T) {
 	until := labStart.AddDate(0, 0, 14)
-	at := clock(-48, 30)
+	at := activeAt("u-1", clock(-48, 0))
 	one := time.Nanosecond
 	list := []Confirmed{
 		{Entity: detect.Entity{Type: detect.EntityService, Value: "shop"}, From: at.Add(time.Hour), To: at.Add(time.Hour)},

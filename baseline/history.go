@@ -23,6 +23,47 @@ type History interface {
 	Members(ctx context.Context, s Snapshot, fn func(MemberList) error) error
 	// Countries calls fn for every user that sent successful requests (status below 400) whose country is known.
 	Countries(ctx context.Context, s Snapshot, fn func(user string, countries []string) error) error
+	// Habits calls fn for every user, and for every client among the requests without a user, declared crawlers left out.
+	Habits(ctx context.Context, s Snapshot, fn func(HabitDays) error) error
+	// Refusals calls fn for every (service, method, route) that refused somebody (status 401 or 403).
+	Refusals(ctx context.Context, s Snapshot, fn func(RefusalHours) error) error
+	// Agents calls fn for every (service, method, route) that was asked by clients with a user agent.
+	Agents(ctx context.Context, s Snapshot, fn func(AgentHours) error) error
+}
+
+// HabitDays is how one actor behaved, by the day (UTC). Days are the days' first hours; Agents is as long as Days. Of
+// clients only Agents are given.
+type HabitDays struct {
+	Key    ActorKey
+	Days   []uint32
+	Agents []uint32 // different user agents
+	Routes []uint32 // different routes that answered with a status below 400
+	// Ever is the number of different such routes over the whole window.
+	Ever uint32
+	// Networks are the autonomous systems that requests with a status below 400 came from.
+	Networks []uint32
+}
+
+// RefusalHours is how often one endpoint refused (status 401 or 403), by the hour and by the day (UTC). Hours and days
+// without refusals are absent. The first four slices are as long as Hours, the last three as Days.
+type RefusalHours struct {
+	Key       EndpointKey
+	Hours     []uint32
+	Users     []uint32 // different users refused
+	Clients   []uint32 // different clients refused
+	ByClient  []uint32 // the most refusals of one client
+	Days      []uint32 // their first hours
+	DayUsers  []uint32 // different users refused
+	DayGuests []uint32 // different clients refused
+	DayNames  []uint32 // the most different users that one client was refused as
+}
+
+// AgentHours is how the clients of one endpoint were spread over user agents, by the hour.
+type AgentHours struct {
+	Key     EndpointKey
+	Hours   []uint32
+	Clients []uint32 // different clients
+	Top     []uint32 // the most different clients that shared one user agent
 }
 
 // ShapeHours is what the successful answers of one endpoint looked like. All slices are as long as Hours.

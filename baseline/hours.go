@@ -73,6 +73,49 @@ func (v *voice) raise(f detect.Finding, s *spell, at time.Time, emit detect.Emit
 	s.episode, s.added = v.open[groupKey(f.Group)], 0
 }
 
+// act is what was done in the present hour, as far as an episode needs it.
+type act struct {
+	key   ActorKey // who did it; empty when the finding names its entity itself
+	group []string
+	first time.Time
+	n     uint32 // events
+}
+
+// tell begins an episode with the given finding, or prolongs the one that is open, and returns its spell. What is the same
+// for every such finding is filled in.
+func (v *voice) tell(a act, ev *event.Event, emit detect.Emit, finding func() detect.Finding) *spell {
+	e := v.of(a.group)
+	s := &spell{episode: e, last: ev.Time}
+	switch {
+	case e == nil:
+		f, info := finding(), infoOf(v.detector)
+		f.Title, f.Kind, f.Severity, f.OWASP, f.MITRE = info.Title, info.Kind, info.Severity, info.OWASP, info.MITRE
+		f.Group, f.FiredAt, f.LastSeen = a.group, ev.Time, ev.Time
+		if f.Entity.Value == "" {
+			f.Entity = a.key.entity()
+		}
+		if f.FirstSeen.IsZero() {
+			f.FirstSeen = a.first
+		}
+		if f.EventCount == 0 {
+			f.EventCount = uint64(a.n)
+		}
+		v.raise(f, s, ev.Time, emit)
+	case ev.Time.After(e.counted) && !a.first.Before(e.counted):
+		s.added = a.n
+	}
+	v.cross(groupKey(a.group), s)
+	return s
+}
+
+// more counts a further event of an hour that was told.
+func (s *spell) more(ev *event.Event) {
+	if ev.Time.After(s.episode.counted) {
+		s.added++
+		s.last = ev.Time
+	}
+}
+
 // endHour ends the hour h, and the hours up to the one of t in which nobody was seen.
 func (v *voice) endHour(h *hours, t time.Time, emit detect.Emit) {
 	v.closeHours(h.hour, hourOf(t), v.crossed, emit)

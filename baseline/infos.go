@@ -22,11 +22,22 @@ const (
 	NewCountry            = "new-country"
 	ImpossibleTravel      = "impossible-travel"
 	LastingChange         = "lasting-change"
+
+	RouteBreadth        = "route-breadth"
+	RoboticTiming       = "robotic-timing"
+	RotatingUserAgents  = "rotating-user-agents"
+	NewNetwork          = "new-network"
+	TwoPlaces           = "two-places-at-once"
+	FailuresThenSuccess = "failures-then-success"
+	CredentialStuffing  = "credential-stuffing-learned" // the rule of that name is apart
+	PasswordSpraying    = "password-spraying-learned"   // the same
+	CoordinatedLogins   = "coordinated-logins"
+	CoordinatedClients  = "coordinated-clients"
 )
 
 // Infos describes the learned detectors.
 func Infos() []detect.Info {
-	return []detect.Info{
+	return append([]detect.Info{
 		{
 			ID: EndpointTraffic, Title: "Unusual traffic of an endpoint", Kind: detect.KindAvailability, Severity: detect.Medium,
 			Description: "Many clients ask an endpoint or a service far more often, or it is asked far less often, than at this hour of the week in the weeks before.",
@@ -122,10 +133,10 @@ func Infos() []detect.Info {
 			Needs:       []string{"time", "method", "route"}, Learned: true,
 		},
 		{
-			ID: ImpossibleTravel, Title: "User in two places at once", Kind: detect.KindCredential, Severity: detect.High,
+			ID: ImpossibleTravel, Title: "User travels faster than anybody can", Kind: detect.KindCredential, Severity: detect.High,
 			Description: "A user is served from two countries so shortly after one another that nobody travels so fast.",
 			Needs:       []string{"time", "user", "country", "lat", "status"}, Learned: true,
 			OWASP: []string{"API2:2023"}, MITRE: []string{"T1078", "T1550"},
 		},
-	}
+	}, conductInfos()...)
 }

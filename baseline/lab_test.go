@@ -21,6 +21,7 @@ import (
 type lab struct {
 	rng    *rand.Rand
 	more   *rand.Rand // of what the first generation of scenarios does not know
+	gaps   *rand.Rand // of bursts
 	at     uint64
 	events []*event.Event
 }
@@ -30,7 +31,7 @@ var labStart = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
 const historyDays = 14
 
 func newLab(seed uint64) *lab {
-	return &lab{rng: rand.New(rand.NewPCG(seed, 7)), more: rand.New(rand.NewPCG(seed, 8))}
+	return &lab{rng: rand.New(rand.NewPCG(seed, 7)), more: rand.New(rand.NewPCG(seed, 8)), gaps: rand.New(rand.NewPCG(seed, 9))}
 }
 
 func (l *lab) event(t time.Time, method, route string, status int) *event.Event {
@@ -113,6 +114,12 @@ func (l *lab) staff(t time.Time) {
 			as("clerk", "GET", "/stock")
 		}
 	}
+	if m%3 == 0 { // one in ten mistypes
+		e := as(fmt.Sprintf("u-%d", l.more.IntN(40)), "POST", "/login")
+		if l.more.IntN(10) == 0 {
+			e.Status = 401
+		}
+	}
 	if h == 10 && m%5 == 0 {
 		e := as("traveller", "GET", "/stock")
 		place := [...]string{"FR", "IT", "ES", "PL", "SE"}[t.YearDay()%5]
@@ -127,8 +134,31 @@ func (l *lab) staff(t time.Time) {
 	}
 }
 
-// sorted returns the events in judging order.
+// labAgents are the user agents of the laboratory's browsers.
+var labAgents = [...]string{
+	"Mozilla/5.0 (Windows) Firefox/140.0", "Mozilla/5.0 (Windows) Chrome/138.0", "Mozilla/5.0 (Macintosh) Safari/18.5",
+	"Mozilla/5.0 (iPhone) Safari/18.5", "Mozilla/5.0 (Android) Chrome/138.0", "Mozilla/5.0 (X11) Firefox/140.0", "Mozilla/5.0 (iPad) Safari/18.5",
+}
+
+// labNetwork is the network that a user comes from.
+func labNetwork(user string) uint32 { return 64500 + uint32(len(user)+int(user[len(user)-1]))%3 }
+
+// sorted returns the events in judging order. Who has no user agent or network yet gets the same one every time, and users
+// have an address each.
 func (l *lab) sorted() []*event.Event {
+	for _, e := range l.events {
+		if e.UserAgent == "" && e.User != "" {
+			e.UserAgent = labAgents[(len(e.User)+int(e.User[len(e.User)-1]))%len(labAgents)]
+		} else if e.UserAgent == "" {
+			e.UserAgent = labAgents[int(e.ClientIP.As4()[3])%len(labAgents)]
+		}
+		if e.User != "" && e.ClientIP.As4()[0] == 203 {
+			e.ClientIP = netip.AddrFrom4([4]byte{192, 0, 2, byte(len(e.User)*40 + int(e.User[len(e.User)-1]))})
+		}
+		if e.ASN == 0 && e.User != "" {
+			e.ASN = labNetwork(e.User)
+		}
+	}
 	slices.SortFunc(l.events, event.Compare)
 	return l.events
 }

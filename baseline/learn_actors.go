@@ -78,6 +78,7 @@ func (l *learner) learnActors(ctx context.Context, h History, s Snapshot) error 
 		}
 		if k.User {
 			a.Clock = l.span.clock(row.Hours)
+			a.Even = l.model.evenness.add(row.Hours, row.Requests, leftOut)
 			if len(sent) > 0 {
 				a.MaxKiB = float32(slices.Max(sent))
 			}

@@ -23,6 +23,11 @@ type Model struct {
 	clients   Crowd
 	// volume is the distribution of the KiB that users were sent in an hour.
 	volume Crowd
+	// breadth and ever are the distributions of the different routes that users use in a day and in the whole window;
+	// userAgents and clientAgents those of the user agents that one actor has in a day.
+	breadth, ever, userAgents, clientAgents Crowd
+	networks                                networks
+	evenness                                evenness
 	// members holds the endpoints that few users use.
 	members map[EndpointKey]*Members
 	// steady says of which services new endpoints are news; see fitSurface.
@@ -60,6 +65,11 @@ type Endpoint struct {
 	Shape *Shape `json:"shape,omitempty"`
 	// Users is the number of users with successful requests, of a service as a whole only.
 	Users int `json:"users,omitempty"`
+
+	// Refusals is how often it refuses credentials; nil when it never did.
+	Refusals *Refusals `json:"refusals,omitempty"`
+	// Agents is how its clients are spread over user agents; nil when too little is known.
+	Agents *Agents `json:"agents,omitempty"`
 }
 
 // ErrorRate is the learned share of requests that fail.
@@ -109,6 +119,12 @@ type Actor struct {
 	Clock     uint32   `json:"clock,omitempty"`     // the hours of the day seen, bit 0 is midnight in the model's zone; users only
 	Last      uint32   `json:"last,omitempty"`      // the last active hour, since 1970
 	Countries []string `json:"countries,omitempty"` // of successful requests, sorted; users only
+
+	Even     uint16   `json:"even,omitempty"`     // pairs of hours in a row with many and nearly as many requests; users only
+	Agents   float32  `json:"agents,omitempty"`   // the most user agents in a day
+	Routes   float32  `json:"routes,omitempty"`   // the most routes in a day; users only
+	Ever     float32  `json:"ever,omitempty"`     // routes in the whole window; users only
+	Networks []uint32 `json:"networks,omitempty"` // autonomous systems of successful requests, sorted; users only
 }
 
 // Reader is what was learned about the distinct objects that one actor reads in an hour through one endpoint.

@@ -9,7 +9,8 @@ import (
 )
 
 // profile is the detectors that hold one user's hour against what is known of that user: data-volume, off-hours,
-// dormant-account, new-country and impossible-travel. They share the count of the hour; each says for itself what it
+// dormant-account, new-country, impossible-travel,
+// new-network and two-places-at-once. They share the count of the hour; each says for itself what it
 // judges, in a file of its own or below.
 type profile struct {
 	hours
@@ -25,6 +26,8 @@ const (
 	profileDormant
 	profileCountry
 	profileTravel
+	profileNetwork
+	profilePlaces
 	profileKinds
 )
 
@@ -39,6 +42,7 @@ type userHour struct {
 	volume  uint64 // the bytes at which data-volume fires; 0: it does not
 	country string // the last one seen that is known
 	foreign []foreign
+	places  places
 	spells  [profileKinds]*spell
 }
 
@@ -54,7 +58,7 @@ func newProfile(cfg Config, m *models) *profile {
 	for i, p := range []struct {
 		id       string
 		patience int
-	}{{DataVolume, 1}, {OffHours, 2}, {DormantAccount, 24}, {NewCountry, 24}, {ImpossibleTravel, 12}} {
+	}{{DataVolume, 1}, {OffHours, 2}, {DormantAccount, 24}, {NewCountry, 24}, {ImpossibleTravel, 12}, {NewNetwork, 24}, {TwoPlaces, 12}} {
 		d.voices[i] = newVoice(p.id, p.patience)
 	}
 	return d
@@ -74,9 +78,8 @@ func (d *profile) Observe(ev *event.Event, emit detect.Emit) {
 	}
 	u.n++
 	for _, s := range u.spells {
-		if s != nil && ev.Time.After(s.episode.counted) {
-			s.added++
-			s.last = ev.Time
+		if s != nil {
+			s.more(ev)
 		}
 	}
 	if ev.BytesOut > 0 {
@@ -91,6 +94,9 @@ func (d *profile) Observe(ev *event.Event, emit detect.Emit) {
 	if ev.Country != "" && ev.Status > 0 && ev.Status < 400 {
 		d.judgeCountry(ev, u, emit)
 		d.judgeTrip(ev, u, emit)
+	}
+	if ev.ASN != 0 && ev.Status > 0 && ev.Status < 400 {
+		d.judgeNetwork(ev, u, emit)
 	}
 }
 
@@ -111,21 +117,8 @@ func (d *profile) newHour(ev *event.Event) *userHour {
 
 // raise begins or prolongs the episode of a user's hour.
 func (d *profile) raise(kind int, u *userHour, ev *event.Event, emit detect.Emit, finding func() detect.Finding) {
-	group := ActorKey{true, u.user}.group()
-	v := &d.voices[kind]
-	e := v.of(group)
-	s := &spell{episode: e, last: ev.Time}
-	if e == nil {
-		f := finding()
-		info := infoOf(v.detector)
-		f.Title, f.Kind, f.Severity, f.OWASP, f.MITRE = info.Title, info.Kind, info.Severity, info.OWASP, info.MITRE
-		f.Entity, f.Group, f.FiredAt, f.LastSeen = detect.Entity{Type: detect.EntityUser, Value: u.user}, group, ev.Time, ev.Time
-		v.raise(f, s, ev.Time, emit)
-	} else if ev.Time.After(e.counted) && !u.first.Before(e.counted) {
-		s.added = u.n
-	}
-	u.spells[kind] = s
-	v.cross(groupKey(group), s)
+	k := ActorKey{true, u.user}
+	u.spells[kind] = d.voices[kind].tell(act{k, k.group(), u.first, u.n}, ev, emit, finding)
 }
 
 // measure selects the user's events of the present hour up to ev.

@@ -25,6 +25,7 @@ const (
 	rowReaders  = "readers"
 	rowMembers  = "members"
 	rowChanges  = "changes"
+	rowNetworks = "networks"
 )
 
 const chunkSize = 2000
@@ -34,6 +35,12 @@ type crowds struct {
 	Users   Crowd `json:"users"`
 	Clients Crowd `json:"clients"`
 	Volume  Crowd `json:"volume"`
+
+	Breadth      Crowd    `json:"breadth"`
+	Ever         Crowd    `json:"ever"`
+	UserAgents   Crowd    `json:"user_agents"`
+	ClientAgents Crowd    `json:"client_agents"`
+	Evenness     evenness `json:"evenness"`
 }
 
 // namedActor and namedReader are elements of chunks.
@@ -66,13 +73,16 @@ func (m *Model) Rows(fn func(Row) error) error {
 	if len(m.changes) > 0 {
 		w.row(rowChanges, "all", m.changes)
 	}
-	w.row(rowCrowd, "all", crowds{m.users, m.clients, m.volume})
+	w.row(rowCrowd, "all", crowds{
+		m.users, m.clients, m.volume, m.breadth, m.ever, m.userAgents, m.clientAgents, m.evenness,
+	})
 	for _, k := range sortedKeys(m.endpoints) {
 		w.row(rowEndpoint, k.rowKey(), m.endpoints[k])
 	}
 	for _, k := range sortedKeys(m.members) {
 		w.row(rowMembers, k.rowKey(), m.members[k])
 	}
+	w.row(rowNetworks, "all", m.networks)
 	for _, k := range sortedKeys(m.objects) {
 		w.row(rowObjects, k.rowKey(), m.objects[k])
 	}
@@ -182,8 +192,14 @@ func (b *ModelBuilder) add(r Row) error {
 			return err
 		}
 		b.m.users, b.m.clients, b.m.volume = c.Users, c.Clients, c.Volume
+		b.m.breadth, b.m.ever, b.m.userAgents, b.m.clientAgents = c.Breadth, c.Ever, c.UserAgents, c.ClientAgents
+		b.m.evenness = c.Evenness
 	case rowChanges:
 		return json.Unmarshal(data, &b.m.changes)
+	case rowNetworks:
+		if err := json.Unmarshal(data, &b.m.networks); err != nil {
+			return err
+		}
 	case rowMembers:
 		row := &Members{}
 		if err := json.Unmarshal(data, row); err != nil {

@@ -31,7 +31,7 @@ type slowRead struct {
 	cfg     Config
 	since   time.Time // everything from here on was counted
 	readers map[reading]*dayReader
-	objects int // of all readers
+	room    room
 }
 
 // dayReader is what an actor read through one endpoint in the last day.
@@ -40,16 +40,8 @@ type dayReader struct {
 	since   time.Time // everything from here on was counted
 	oldest  time.Time // first read
 	total   uint64    // requests
-	objects []dayObject
-	at      map[uint64]int // by hash, when there are many
-	next    int            // the number of objects at which it is looked at next
-}
-
-// dayObject is an object and the hour in which it was read last.
-type dayObject struct {
-	hash, number uint64
-	hour         int64
-	numeric      bool
+	objects recentSet
+	next    int // the number of objects at which it is looked at next
 }
 
 const (
@@ -61,6 +53,7 @@ const (
 func newSlowRead(cfg Config, m *models) *slowRead {
 	return &slowRead{
 		hours: hours{models: m}, episodes: newEpisodes(ObjectEnumerationSlow, 3), cfg: cfg, readers: map[reading]*dayReader{},
+		room: room{limit: objectsPerReader * cfg.MaxEntities},
 	}
 }
 
@@ -85,7 +78,7 @@ func (d *slowRead) Observe(ev *event.Event, emit detect.Emit) {
 	}
 	r.count(ev)
 	r.total++
-	if d.read(r, ev.ObjectIDs, d.hour) && !r.crossed && len(r.objects) >= r.next && d.model != nil {
+	if d.read(r, ev.ObjectIDs, d.hour) && !r.crossed && len(r.objects.items) >= r.next && d.model != nil {
 		d.judge(ev, k, r, emit)
 	}
 }
@@ -109,60 +102,23 @@ func (d *slowRead) newReader(k reading, at time.Time) *dayReader {
 
 // read notes an object and reports whether it is a new one.
 func (d *slowRead) read(r *dayReader, ids []string, hour int64) bool {
-	h := objectHash(ids)
-	if r.at != nil {
-		if i, ok := r.at[h]; ok {
-			r.objects[i].hour = hour
-			return false
-		}
-	} else {
-		for i := range r.objects {
-			if r.objects[i].hash == h {
-				r.objects[i].hour = hour
-				return false
-			}
-		}
-	}
-	if d.objects >= objectsPerReader*d.cfg.MaxEntities {
+	item := recentItem{hash: objectHash(ids), hour: hour}
+	item.number, item.numeric = objectNumber(ids)
+	before, full := d.room.meet(&r.objects, item)
+	if full {
 		d.overflow++
-		return false
 	}
-	d.objects++
-	o := dayObject{hash: h, hour: hour}
-	o.number, o.numeric = objectNumber(ids)
-	r.objects = append(r.objects, o)
-	if r.at != nil {
-		r.at[h] = len(r.objects) - 1
-	} else if len(r.objects) > fewObjects {
-		r.index()
-	}
-	return true
-}
-
-func (r *dayReader) index() {
-	r.at = make(map[uint64]int, 2*len(r.objects))
-	for i, o := range r.objects {
-		r.at[o.hash] = i
-	}
-}
-
-// slow reports whether no hour made half of the objects: a burst is what object-enumeration tells.
-func (r *dayReader) slow() bool {
-	var hours [dayHours]int
-	for _, o := range r.objects {
-		hours[o.hour%dayHours]++
-	}
-	return 2*slices.Max(hours[:]) <= len(r.objects)
+	return before == never && !full
 }
 
 func (r *dayReader) sequence() (share float64, from, to uint64) {
-	numbers := make([]uint64, 0, len(r.objects))
-	for _, o := range r.objects {
+	numbers := make([]uint64, 0, len(r.objects.items))
+	for _, o := range r.objects.items {
 		if o.numeric {
 			numbers = append(numbers, o.number)
 		}
 	}
-	if len(numbers) < 5 || len(numbers)*2 < len(r.objects) {
+	if len(numbers) < 5 || len(numbers)*2 < len(r.objects.items) {
 		return 0, 0, 0
 	}
 	return neighbours(numbers), slices.Min(numbers), slices.Max(numbers)
@@ -183,7 +139,7 @@ func (d *slowRead) judge(ev *event.Event, k reading, r *dayReader, emit detect.E
 		floor *= anonymity
 	}
 	full := max(floor, actorBound(2*float64(own.DayMax), own.Days*dayWeight, 1.5*crowd.P999))
-	n := float64(len(r.objects))
+	n := float64(len(r.objects.items))
 	bound, early := full, max(floor, full/2)
 	share, from, to := r.sequence()
 	switch {
@@ -193,8 +149,8 @@ func (d *slowRead) judge(ev *event.Event, k reading, r *dayReader, emit detect.E
 	default:
 		n = 0
 	}
-	if n == 0 || !r.slow() {
-		n = float64(len(r.objects))
+	if n == 0 || !r.objects.slow() {
+		n = float64(len(r.objects.items))
 		r.next = int(max(early+1, n*1.25))
 		if n <= full && float64(r.next) > full {
 			r.next = int(full) + 1
@@ -243,7 +199,7 @@ func (d *slowRead) finding(ev *event.Event, k reading, r *dayReader, own Reader,
 	k.endpoint, k.actor = k.endpoint.clone(), k.actor.clone()
 	actor = k.actor.key()
 	where := append(actor.where(), k.endpoint.where()...)
-	n := len(r.objects)
+	n := len(r.objects.items)
 	return detect.Finding{
 		Title: info.Title, Kind: info.Kind, Severity: info.Severity, OWASP: info.OWASP, MITRE: info.MITRE,
 		Entity: actor.entity(), Service: k.endpoint.Service, Route: k.endpoint.Route, Group: k.group(),
@@ -282,26 +238,18 @@ func (d *slowRead) Advance(to time.Time, emit detect.Emit) {
 		r.spell = spell{episode: d.open[groupKey(k.group())]}
 		r.crossed = wasCrossed && r.episode != nil
 		if wasCrossed && !r.crossed { // its episode is over: half as many again would be another one
-			r.next = 2 * len(r.objects)
+			r.next = 2 * len(r.objects.items)
 		}
-		if d.forget(r, next-dayHours+1); len(r.objects) == 0 {
+		if d.forget(r, next-dayHours+1); len(r.objects.items) == 0 {
 			delete(d.readers, k)
 		}
 	}
 }
 
-// forget drops the objects that were read last before hour from.
-func (d *slowRead) forget(r *dayReader, from int64) {
-	n := len(r.objects)
-	r.objects = slices.DeleteFunc(r.objects, func(o dayObject) bool { return o.hour < from })
-	if d.objects -= n - len(r.objects); len(r.objects) == n {
-		return
-	}
-	if len(r.objects) < d.cfg.MinDayObjects {
+// forget drops the objects that were read last before the given hour.
+func (d *slowRead) forget(r *dayReader, before int64) {
+	if d.room.forget(&r.objects, before) > 0 && len(r.objects.items) < d.cfg.MinDayObjects {
 		r.next = d.cfg.MinDayObjects
-	}
-	if r.at = nil; len(r.objects) > fewObjects {
-		r.index()
 	}
 }
 

@@ -17,7 +17,8 @@ func staffedShop(start time.Time, days int) []*event.Event {
 	list := shopEvents(start, days)
 	for i, e := range list {
 		e.DurationMS, e.BytesOut = 20+float64(i%20), int64(2000+i%500)
-		e.Country, e.Lat, e.Lon, e.Session, e.AuthScheme = "DE", 52.5, 13.4, "", ""
+		e.Country, e.Lat, e.Lon, e.Session, e.AuthScheme, e.ASN = "DE", 52.5, 13.4, "", "", 64500
+		e.UserAgent = fmt.Sprintf("browser %d", i%4)
 		e.ClientIP = netip.AddrFrom4([4]byte{203, 0, 113, byte(i % 200)})
 		if e.User != "" {
 			e.User = fmt.Sprintf("u-%d", i/10%30)
@@ -29,13 +30,23 @@ func staffedShop(start time.Time, days int) []*event.Event {
 	return list
 }
 
+// loggingIn lets some of the shop's users log in.
+func loggingIn(list []*event.Event) []*event.Event {
+	for _, e := range list {
+		if e.User == "u-0" {
+			e.Method, e.Route, e.ObjectIDs = "POST", "/login", nil
+		}
+	}
+	return list
+}
+
 // TestEveryLearnedDetectorIsReproducible learns from stored events, judges a day on which nearly everything happens,
 // stores it, and takes the measure of every finding again with the engine.
 func TestEveryLearnedDetectorIsReproducible(t *testing.T) {
 	s := openTestStore(t)
 	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 	judged := start.AddDate(0, 0, 15)
-	history := staffedShop(start, 15)
+	history := loggingIn(staffedShop(start, 15))
 	history = slices.DeleteFunc(history, func(e *event.Event) bool { // u-29 was only there on the first day
 		return e.User == "u-29" && !e.Time.Before(start.AddDate(0, 0, 1))
 	})
@@ -47,7 +58,7 @@ func TestEveryLearnedDetectorIsReproducible(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	day := staffedShop(judged, 1)
+	day := loggingIn(staffedShop(judged, 1))
 	day = slices.DeleteFunc(day, func(e *event.Event) bool { return e.User == "u-29" })
 	at := uint64(len(day))
 	add := func(n int, hour int, step time.Duration, user, method, route string, change func(i int, e *event.Event)) {
@@ -73,6 +84,28 @@ func TestEveryLearnedDetectorIsReproducible(t *testing.T) {
 	add(40, 11, time.Minute, "u-4", "GET", "/products", func(_ int, e *event.Event) { e.BytesOut = 5 << 20 })
 	add(30, 2, time.Minute, "auditor", "GET", "/products", nil)
 	add(30, 16, time.Minute, "u-29", "GET", "/products", nil)
+	const login = "/login"
+	name := func(prefix string, status int) func(i int, e *event.Event) {
+		return func(i int, e *event.Event) {
+			e.User, e.Status, e.ClientIP = fmt.Sprint(prefix, i), status, netip.AddrFrom4([4]byte{198, 51, 100, 1})
+		}
+	}
+	add(30, 12, time.Minute, "", "POST", login, name("leaked-", 401))
+	add(50, 13, time.Minute, "", "POST", login, func(i int, e *event.Event) {
+		name("name-", 401)(i, e)
+		e.ClientIP = netip.AddrFrom4([4]byte{198, 51, 100, byte(i)})
+	})
+	add(20, 14, time.Minute, "u-5", "POST", login, func(_ int, e *event.Event) { e.Status = 401 })
+	add(1, 14, 30*time.Minute, "u-5", "POST", login, nil)
+	add(40, 15, 70*time.Second, "u-6", "GET", "/products", func(i int, e *event.Event) { e.Route = fmt.Sprint("/all/", i) })
+	add(40, 17, time.Minute, "", "GET", "/products", func(i int, e *event.Event) {
+		e.ClientIP, e.UserAgent = netip.AddrFrom4([4]byte{198, 51, 100, 2}), fmt.Sprint("agent ", i)
+	})
+	add(150, 18, 10*time.Second, "", "GET", "/products", func(i int, e *event.Event) {
+		e.ClientIP, e.UserAgent = netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), "collector"
+	})
+	add(5, 18, time.Minute, "u-7", "GET", "/products", func(_ int, e *event.Event) { e.ASN = 65001 })
+	add(10, 19, time.Minute, "u-8", "GET", "/products", func(i int, e *event.Event) { e.ASN = 64500 + uint32(i%2) })
 	add(5, 20, time.Minute, "auditor", "GET", "/products", func(_ int, e *event.Event) { e.Country, e.Lat, e.Lon = "JP", 35.7, 139.7 })
 	slices.SortFunc(day, event.Compare)
 	insertAll(t, s, day, judged.AddDate(0, 0, 1))

@@ -85,6 +85,15 @@ func linesOf(t *testing.T, h baseline.History, snap baseline.Snapshot) []string 
 	kind("object_days", func(add func(...any) error) error {
 		return h.ObjectDays(ctx, snap, func(r baseline.ObjectHours) error { return add(r) })
 	})
+	kind("habits", func(add func(...any) error) error {
+		return h.Habits(ctx, snap, func(r baseline.HabitDays) error { return add(r) })
+	})
+	kind("refusals", func(add func(...any) error) error {
+		return h.Refusals(ctx, snap, func(r baseline.RefusalHours) error { return add(r) })
+	})
+	kind("agents", func(add func(...any) error) error {
+		return h.Agents(ctx, snap, func(r baseline.AgentHours) error { return add(r) })
+	})
 	return all
 }
 
