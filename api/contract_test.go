@@ -138,6 +138,8 @@ func (b *bench) example(name string) (target, body string, headers []string) {
 		body = `{"owner":"team orders","sensitivity":"high"}`
 	case "PUT /v1/openapi/{service}":
 		body = shopDocument
+	case "GET /v1/ingest/position":
+		target += "?source=import:access.log&generation=7"
 	case "POST /v1/incidents/bulk":
 		body = `{"ids":["` + b.first + `"],"status":"acknowledged"}`
 	case "POST /v1/suppressions", "POST /v1/allowlists":
@@ -197,8 +199,12 @@ func TestEveryOperationAnswers(t *testing.T) {
 			}
 			continue
 		}
+		more := "?"
+		if strings.Contains(target, "?") {
+			more = "&"
+		}
 		if strings.HasPrefix(target, "/v1/") {
-			if res := b.ask(RoleAdmin, method, target+"?no_such=1", body); res.StatusCode != 400 || !res.problem(t).names("no_such") {
+			if res := b.ask(RoleAdmin, method, target+more+"no_such=1", body); res.StatusCode != 400 || !res.problem(t).names("no_such") {
 				t.Errorf("%s: an unknown parameter gave %d", name, res.StatusCode)
 			}
 		}
@@ -206,7 +212,7 @@ func TestEveryOperationAnswers(t *testing.T) {
 			if p.In != "query" {
 				continue
 			}
-			res := b.ask(RoleAdmin, method, target+"?"+p.Name+"=%01%FF", body)
+			res := b.ask(RoleAdmin, method, target+more+p.Name+"=%01%FF", body)
 			if res.StatusCode != 400 || !res.problem(t).names(p.Name) {
 				t.Errorf("%s: %s=junk gave %d %s", name, p.Name, res.StatusCode, res.body)
 			}

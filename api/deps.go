@@ -37,6 +37,7 @@ type Deps struct {
 
 	Sink       ingest.Sink
 	Sources    Sources
+	Positions  Positions
 	Normalizer ingest.Normalizer // for pushes that no agent normalised
 	Limits     ingest.Limits
 	WireFields []string // of logs that the normaliser asks for; see parsers.Options

@@ -236,6 +236,13 @@ func (f *fakeSink) Write(_ context.Context, b *ingest.Batch) error {
 	return f.fail
 }
 
+// fakePositions has one log up to its hundredth byte.
+type fakePositions struct{}
+
+func (fakePositions) Position(_ context.Context, source string, _ uint64) (uint64, bool, error) {
+	return 100, source == "import:access.log", nil
+}
+
 // fakeNormalizer marks what went through it.
 type fakeNormalizer struct{}
 
@@ -353,7 +360,8 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 	}
 	d := Deps{
 		Config: Config{RatePerSecond: 1e9, Burst: 1e6}, Incidents: b.manager, Store: b.store, Keys: keys,
-		Decisions: b.book, Notifications: &fakeNotifications{}, Exceptions: b.exceptions, Inventory: b.inventory, Sink: b.sink, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
+		Decisions: b.book, Notifications: &fakeNotifications{}, Exceptions: b.exceptions, Inventory: b.inventory, Sink: b.sink,
+		Positions: fakePositions{}, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
 		Rules: set, Detectors: append(set.Infos(), baseline.Infos()...), Version: "test",
 		Now: func() time.Time { return noon.Add(24 * time.Hour) },
 	}

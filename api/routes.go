@@ -88,6 +88,7 @@ func (s *Server) routes() []route {
 		{http.MethodDelete, "/v1/openapi/:service", analysts, s.deleteDocument},
 
 		{http.MethodPost, "/v1/ingest/raw", ingesters, s.ingestRaw},
+		{http.MethodGet, "/v1/ingest/position", ingesters, s.ingestPosition},
 		{http.MethodPost, "/v1/ingest/events", ingesters, s.ingestEvents},
 		{http.MethodPost, "/v1/ingest/firehose", ingesters, s.ingestFirehose},
 		{http.MethodPost, "/v1/ingest/cloudflare", ingesters, s.ingestCloudflare},

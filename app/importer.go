@@ -46,6 +46,7 @@ type ImportOptions struct {
 type ImportReport struct {
 	Logs                           int
 	Lines, Events, Failed, Skipped uint64
+	Known                          uint64    // lines that an earlier import had sent
 	First, Last                    time.Time // event time
 	Truncated                      []string  // logs that broke off, with the reason
 }
@@ -53,6 +54,7 @@ type ImportReport struct {
 const (
 	importEvents = 20_000           // of a batch
 	importBytes  = 4 << 20          // of a batch's lines
+	tellEvery    = 1 << 20          // bytes passed over between two calls of Progress
 	importSpan   = 15 * time.Minute // of event time in a batch while several logs are read side by side
 )
 
@@ -96,6 +98,9 @@ func Import(ctx context.Context, o ImportOptions) (ImportReport, error) {
 	if err := im.open(); err != nil {
 		return ImportReport{}, err
 	}
+	if err := im.resume(ctx); err != nil {
+		return ImportReport{}, err
+	}
 	err = im.run(ctx)
 	return im.report, err
 }
@@ -128,7 +133,7 @@ func mayIngest(ctx context.Context, o ImportOptions) error {
 type importer struct {
 	opt     ImportOptions
 	norm    *enrich.Normalizer
-	sink    ingest.Sink
+	sink    *ship.Sink
 	waiting []*importLog // by start
 	active  []*importLog
 	report  ImportReport
@@ -145,6 +150,7 @@ type importLog struct {
 	reader ingest.LineReader
 	batch  *ingest.Batch
 	from   uint64
+	stored *uint64 // position of the newest line that the server has; nil: none
 	ended  bool
 	told   int64
 }
@@ -165,6 +171,20 @@ func (im *importer) open() error {
 	slices.SortStableFunc(im.waiting, func(a, b *importLog) int { return a.start.Compare(b.start) })
 	im.report.Logs = len(im.waiting)
 	return errors.Join(faults...)
+}
+
+// resume asks the server where each log stands.
+func (im *importer) resume(ctx context.Context) error {
+	for _, l := range im.waiting {
+		position, some, err := im.sink.Position(ctx, l.source, l.gen)
+		if err != nil {
+			return err
+		}
+		if some {
+			l.stored = &position
+		}
+	}
+	return nil
 }
 
 // rotated is what rotation appends to a log's name.
@@ -313,8 +333,15 @@ func (im *importer) fill(l *importLog) {
 			l.ended = true
 			break
 		}
+		end := line.Offset + uint64(len(line.Text)) + 1
+		if l.stored != nil && line.Offset <= *l.stored {
+			im.report.Known++
+			b.From, b.To = end, end
+			im.tell(l, tellEvery)
+			continue
+		}
 		l.reader.Read(b, line.Text, ingest.Failure{Position: line.Offset}, line.Offset)
-		b.To = line.Offset + uint64(len(line.Text)) + 1
+		b.To = end
 		if n := len(b.Events); n > 0 && b.Events[n-1].Time.Sub(b.Events[0].Time) > importSpan && im.others(b.Events[n-1].Time) {
 			break
 		}
@@ -322,15 +349,20 @@ func (im *importer) fill(l *importLog) {
 	l.from = b.To
 	rec := l.parser.recognition()
 	b.Format, b.Confidence = rec.Format, rec.Confidence
-	if read := l.file.BytesRead(); im.opt.Progress != nil && read != l.told {
-		im.opt.Progress(read - l.told)
-		l.told = read
-	}
+	im.tell(l, 1)
 	if b.Lines == 0 {
 		return
 	}
 	im.note(b)
 	l.batch = b
+}
+
+// tell says how much was read since it was last told, when it is at least so many bytes.
+func (im *importer) tell(l *importLog, least int64) {
+	if read := l.file.BytesRead(); im.opt.Progress != nil && read-l.told >= least {
+		im.opt.Progress(read - l.told)
+		l.told = read
+	}
 }
 
 // others reports whether another log has events of that time too.

@@ -4,17 +4,20 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/parsers"
 )
 
-// history writes days of a log, rotated and partly compressed, and returns its files and number of lines.
-func history(t *testing.T, dir string, days int) (files []string, lines int) {
+// rotatedLogs writes days of a log, rotated and partly compressed, and returns its files and number of lines.
+func rotatedLogs(t *testing.T, dir string, days int) (files []string, lines int) {
 	t.Helper()
 	start := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -days-3)
 	for d := range days {
@@ -54,12 +57,12 @@ func history(t *testing.T, dir string, days int) (files []string, lines int) {
 func TestImport(t *testing.T) {
 	dir := t.TempDir()
 	cfg := Config{DataDir: filepath.Join(dir, "data")}
-	s, _ := startServer(t, cfg, ServeOptions{})
+	s, _ := startServer(t, cfg, ServeOptions{historyPause: 200 * time.Millisecond})
 	logs := filepath.Join(dir, "logs")
 	if err := os.Mkdir(logs, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	files, lines := history(t, logs, 4)
+	files, lines := rotatedLogs(t, logs, 4)
 	o := ImportOptions{Paths: files, Server: strings.TrimSuffix(s.URL, "/"), Key: s.AdminKey, DataDir: cfg.DataDir, Format: parsers.Spec{Name: "auto"}}
 	read := int64(0)
 	o.Progress = func(n int64) { read += n }
@@ -89,7 +92,7 @@ func TestImport(t *testing.T) {
 		later = append(later, to)
 	}
 	o.Paths = later
-	if r, err = Import(context.Background(), o); err != nil || int(r.Events) != lines {
+	if r, err = Import(context.Background(), o); err != nil || int(r.Known) != lines || r.Events != 0 {
 		t.Fatalf("%v: %+v", err, r)
 	}
 	count(lines)
@@ -102,6 +105,12 @@ func TestImport(t *testing.T) {
 		return m != nil && m.Events > 0
 	})
 
+	o.Paths, lines = importBesideLive(t, s, o, logs, lines)
+	if r, err = Import(context.Background(), o); err != nil || r.Events != 0 || r.Known == 0 {
+		t.Fatalf("%v: %+v", err, r)
+	}
+	count(lines)
+
 	o.Key = "gw_wrong"
 	if _, err := Import(context.Background(), o); err == nil || !strings.Contains(err.Error(), "key") {
 		t.Errorf("a wrong key: %v", err)
@@ -110,4 +119,59 @@ func TestImport(t *testing.T) {
 	if _, err := Import(context.Background(), o); err == nil || !strings.Contains(err.Error(), "secret") {
 		t.Errorf("no secret: %v", err)
 	}
+}
+
+// importBesideLive breaks an import off that holds an attack, while a live source runs, and does it again: the attack is an
+// incident of its own day. It returns the log and how many lines are stored then.
+func importBesideLive(t *testing.T, s *Server, o ImportOptions, dir string, lines int) (paths []string, stored int) {
+	t.Helper()
+	line := func(at time.Time, client, request string, status int) string {
+		return fmt.Sprintf("%s - - [%s] \"%s HTTP/1.1\" %d 512 \"-\" \"curl/8.5.0\"\n", client, at.Format("02/Jan/2006:15:04:05 -0700"), request, status)
+	}
+	send := func() {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodPost, s.URL+"v1/ingest/raw?source=live", strings.NewReader(line(time.Now(), "203.0.113.1", "GET /now", 200)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+s.AdminKey)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = resp.Body.Close(); resp.StatusCode != http.StatusOK {
+			t.Fatal(resp.Status)
+		}
+	}
+	send()
+	waitFor(t, "the live source", func() bool { return s.stream.isLive.Load() })
+
+	attack := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -20).Add(3 * time.Hour)
+	var b strings.Builder
+	for i := range 3000 {
+		b.WriteString(line(attack.Add(time.Duration(i-1500)*time.Second), "203.0.113.7", "GET /items/1", 200))
+		if i >= 1500 && i < 1700 {
+			b.WriteString(line(attack.Add(time.Duration(i-1500)*time.Second), "198.51.100.66", "POST /login", 401))
+		}
+	}
+	old := filepath.Join(dir, "older.log")
+	if err := os.WriteFile(old, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.Paths = []string{old}
+	ctx, cancel := context.WithCancel(context.Background())
+	broken := o
+	broken.Progress = func(int64) { cancel() }
+	if _, err := Import(ctx, broken); err == nil {
+		t.Log("the import was done before it was broken off")
+	}
+	if r, err := Import(context.Background(), o); err != nil || r.Events+r.Known != 3200 {
+		t.Fatalf("%v: %+v", err, r)
+	}
+	waitFor(t, "the incident of the imported attack", func() bool {
+		page, err := s.incidents.List(incident.Filter{Entity: "198.51.100.66"}, "-score", "", 10)
+		return err == nil && len(page.Incidents) > 0 && page.Incidents[0].FirstSeen.Before(attack.Add(time.Hour)) &&
+			page.Incidents[0].Kind == detect.KindCredential
+	})
+	return o.Paths, lines + 3200 + 1
 }

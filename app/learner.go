@@ -138,9 +138,23 @@ func confirmedOf(m *incident.Manager) func(incident.Filter) ([]baseline.Confirme
 
 // learn makes a model on the way through history, up to the event time until and for what comes after.
 func (l *learner) learn(ctx context.Context, until, cut time.Time) (*baseline.Model, error) {
-	s := l.cfg.Snapshot(until, cut, liveGeneration)
+	m, err := l.make(ctx, liveGeneration, l.current(), until, cut)
+	if err == nil {
+		l.remember(m)
+	}
+	return m, err
+}
+
+// learnImported is learn for history that is judged beside the live stream, whose models stay as they are. last is the model
+// before, or nil.
+func (l *learner) learnImported(ctx context.Context, until, cut time.Time, last *baseline.Model) (*baseline.Model, error) {
+	return l.make(ctx, historyGeneration, last, until, cut)
+}
+
+func (l *learner) make(ctx context.Context, generation string, last *baseline.Model, until, cut time.Time) (*baseline.Model, error) {
+	s := l.cfg.Snapshot(until, cut, generation)
 	s.Aliases = aliases(l.routes)
-	s.Accepted = baseline.Accepted(l.current(), nil, s.From())
+	s.Accepted = baseline.Accepted(last, nil, s.From())
 	if err := l.exclude(&s); err != nil {
 		return nil, err
 	}
@@ -151,7 +165,6 @@ func (l *learner) learn(ctx context.Context, until, cut time.Time) (*baseline.Mo
 	if err := l.store.SaveModel(ctx, m); err != nil {
 		return nil, fmt.Errorf("save baselines: %w", err)
 	}
-	l.remember(m)
 	l.log.Info("baselines learned from history", "until", until, "version", m.Version, "events", m.Events)
 	return m, nil
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatewatch/gatewatch/api"
 	"github.com/gatewatch/gatewatch/baseline"
+	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/incident/decision"
@@ -48,6 +49,7 @@ type ServeOptions struct {
 	engineCommand []string         // starts the engine; nil: this binary
 	started       func(*Server)    // told once everything runs; nil: nobody
 	now           func() time.Time // nil: time.Now
+	historyPause  time.Duration    // 0: the default
 }
 
 // Server is a running `gatewatch serve`.
@@ -226,7 +228,7 @@ func (b *builder) warn(ctx context.Context) error {
 	})
 }
 
-func (b *builder) detection(ctx context.Context) error {
+func (b *builder) detection(ctx context.Context) (err error) {
 	s := b.server
 	s.exceptions = exception.NewRegistry(s.store, time.Now)
 	if err := s.exceptions.Load(ctx); err != nil {
@@ -247,9 +249,14 @@ func (b *builder) detection(ctx context.Context) error {
 		store: s.store, incidents: s.incidents, learned: learned, learner: s.learner, log: b.log,
 		file: filepath.Join(b.cfg.DataDir, "detection.json"), now: b.opts.now,
 	}, b.set.NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}}), b.set.NewWindows(rules.WindowOptions{}))
+	s.stream.history, err = b.history(ctx)
+	if err != nil {
+		return err
+	}
 	if err := s.stream.replay(ctx); err != nil {
 		return err
 	}
+	b.life.run("history", s.stream.history.Run)
 	b.life.run("learning", s.learner.Run)
 	b.life.run("detection", s.stream.Run)
 	if b.opts.Print {
@@ -259,6 +266,28 @@ func (b *builder) detection(ctx context.Context) error {
 		})
 	}
 	return nil
+}
+
+// history judges what is imported beside the live stream.
+func (b *builder) history(ctx context.Context) (*history, error) {
+	s := b.server
+	h := &history{
+		store: s.store, incidents: s.incidents, learner: s.learner, log: b.log, pause: b.opts.historyPause,
+		file: filepath.Join(b.cfg.DataDir, historyFile),
+		detectors: func() (*baseline.Detectors, []detect.Detector) {
+			learned := baseline.NewDetectors(b.cfg.Baseline)
+			windows := b.set.NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}})
+			return learned, append([]detect.Detector{windows}, learned.List()...)
+		},
+	}
+	if h.pause == 0 {
+		h.pause = historyPause
+	}
+	newest, _, err := s.store.LastStamp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return h, h.load(newest)
 }
 
 func (b *builder) decisions(ctx context.Context) (err error) {
@@ -335,7 +364,7 @@ func (b *builder) rest(ctx context.Context) error {
 	}
 	rest, err := api.New(api.Deps{
 		Config: b.cfg.API, Incidents: s.incidents, Store: s.store, Keys: keys,
-		Sink: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm,
+		Sink: s.committer, Positions: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm,
 		Limits: ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, WireFields: b.cfg.Identity.WireFields(),
 		Decisions: s.decisions, Notifications: s.notifier, Exceptions: s.exceptions, Inventory: s.inventory,
 		Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),

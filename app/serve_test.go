@@ -22,6 +22,7 @@ func startServer(t testing.TB, cfg Config, o ServeOptions) (s *Server, stop func
 	if cfg.Listen == "" {
 		cfg.Listen = "127.0.0.1:0"
 	}
+	cfg.Pipeline.Off = true // the disk of whoever runs the tests is no matter of theirs
 	o.engineCommand = testEngine()
 	ctx, cancel := context.WithCancel(context.Background())
 	started, ended := make(chan *Server, 1), make(chan error, 1)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -38,6 +39,7 @@ type stream struct {
 	store     *store.Store
 	judge     *detect.Judge
 	ahead     *ahead
+	history   *history // nil: none is judged apart
 	incidents *incident.Manager
 	learned   *baseline.Detectors
 	learner   *learner
@@ -51,8 +53,9 @@ type stream struct {
 	muted    bool // replaying what was judged before: its findings are known
 	day      time.Time
 	news     uint64
-	newest   time.Time // event time
-	arrived  time.Time // wall clock of the last block
+	newest   time.Time    // event time
+	isLive   *atomic.Bool // newest is about now; for whoever waits for it
+	arrived  time.Time    // wall clock of the last block
 	saved    time.Time
 	ctx      context.Context //nolint:containedctx // Run's, for callbacks of the judge
 	err      error
@@ -70,6 +73,7 @@ func newStream(s stream, windows, apart detect.Detector) *stream {
 	st := &s
 	st.blocks = make(chan []*event.Event, 2)
 	st.live = detect.NewLive(liveHold)
+	st.isLive = new(atomic.Bool)
 	if st.now == nil {
 		st.now = time.Now
 	}
@@ -103,7 +107,7 @@ func (s *stream) Run(ctx context.Context) error {
 			return s.finish()
 		case block := <-s.blocks:
 			s.arrived = s.now()
-			s.live.Push(s.ahead.take(block), s.arrived, s.observe)
+			s.push(block)
 		case m := <-s.learner.published:
 			s.learned.UseModel(m)
 		case <-ticker.C:
@@ -114,6 +118,16 @@ func (s *stream) Run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// push takes out what others judge, and puts the rest in order.
+func (s *stream) push(block []*event.Event) {
+	rest, err := s.history.take(s.ahead.take(block), s.newest)
+	if err != nil {
+		s.err = err
+		return
+	}
+	s.live.Push(rest, s.now(), s.observe)
 }
 
 // observe judges one event, and before the first of a new day in imported history learns from the days before.
@@ -128,6 +142,7 @@ func (s *stream) observe(ev *event.Event) {
 		}
 	}
 	s.news++
+	s.isLive.Store(ev.IngestedAt.Sub(s.newest) <= historyLag)
 	s.judge.Observe(ev)
 }
 
@@ -191,7 +206,7 @@ func (s *stream) finish() error {
 	defer cancel()
 	s.ctx = ctx
 	for len(s.blocks) > 0 {
-		s.live.Push(s.ahead.take(<-s.blocks), s.now(), s.observe)
+		s.push(<-s.blocks)
 	}
 	s.live.Release(s.now().Add(2*liveHold), s.observe)
 	if err := s.settle(ctx); err != nil || len(s.findings) > 0 {
@@ -264,6 +279,7 @@ func (s *stream) replay(ctx context.Context) error {
 		}
 		place.Last.Time = earlier(newest, now)
 	}
+	s.newest = earlier(place.Last.Time, now)
 	since := time.Time{}
 	if !place.Last.Time.IsZero() {
 		q.From = earlier(place.Last.Time, now).Add(-s.judge.Lookback())
@@ -278,6 +294,9 @@ func (s *stream) replay(ctx context.Context) error {
 	again := func(ev *event.Event) error {
 		if isAhead(ev) {
 			return nil
+		}
+		if rest, err := s.history.take([]*event.Event{ev}, place.Last.Time); len(rest) == 0 || err != nil {
+			return err
 		}
 		s.muted = ev.Place().Compare(place.Last) <= 0 && !ev.IngestedAt.After(place.Ingested)
 		s.observe(ev)

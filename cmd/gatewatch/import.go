@@ -59,6 +59,9 @@ func (c *importCmd) Run(ctx context.Context, std streams, log *slog.Logger) erro
 	if err != nil {
 		return fmt.Errorf("%w\nwhat the server has it keeps; the same command again goes on", err)
 	}
+	if r.Known > 0 {
+		log.Info("an earlier import was gone on with", "lines_there", r.Known)
+	}
 	_, err = fmt.Fprintf(std.Out, "%d logs, %d lines: %d events, %d failed, %d without a request, from %s to %s, in %s\n",
 		r.Logs, r.Lines, r.Events, r.Failed, r.Skipped, r.First.Format(time.RFC3339), r.Last.Format(time.RFC3339),
 		time.Since(began).Round(100*time.Millisecond))
