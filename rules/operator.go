@@ -124,15 +124,12 @@ func (t *glob) need() [][]string {
 // expression matches a text in which a regular expression (RE2 syntax) finds something. It is case-sensitive unless
 // the flag i says otherwise, as Sigma has it.
 type expression struct {
-	re   *regexp.Regexp
-	lits [][]string
+	re    *regexp.Regexp
+	lower bool // re is over the text in lower case
+	lits  [][]string
 }
 
 func newExpression(source string) (*expression, error) {
-	re, err := regexp.Compile(source)
-	if err != nil {
-		return nil, err
-	}
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
 		return nil, err
@@ -147,122 +144,21 @@ func newExpression(source string) (*expression, error) {
 		}
 		return 0
 	})
-	return &expression{re: re, lits: lits[:min(len(lits), maxLists)]}, nil
+	t := &expression{lits: lits[:min(len(lits), maxLists)]}
+	if t.lower = lowerCase(tree); t.lower {
+		source = tree.String()
+	}
+	t.re, err = regexp.Compile(source)
+	return t, err
 }
 
-func (t *expression) match(v *view) bool { return t.re.MatchString(v.text) }
-func (t *expression) need() [][]string   { return t.lits }
-
-// Bounds on the literals that stand for one expression.
-const (
-	maxRequired = 256 // in a list
-	maxLists    = 4
-)
-
-// requiredLiterals returns lists of literals of each of which one must stand in every match of the expression.
-func requiredLiterals(re *syntax.Regexp) [][]string {
-	switch re.Op {
-	case syntax.OpLiteral:
-		if lit := strings.ToLower(string(re.Rune)); isASCII(lit) {
-			return [][]string{{lit}}
-		}
-	case syntax.OpCharClass:
-		if lits := smallClass(re); lits != nil {
-			return [][]string{lits}
-		}
-	case syntax.OpCapture, syntax.OpPlus:
-		return requiredLiterals(re.Sub[0])
-	case syntax.OpRepeat:
-		if re.Min > 0 {
-			return requiredLiterals(re.Sub[0])
-		}
-	case syntax.OpConcat:
-		return requiredOfConcat(re.Sub)
-	case syntax.OpAlternate:
-		// One list that has the best of each branch.
-		var all []string
-		for _, sub := range re.Sub {
-			var best []string
-			for _, lits := range requiredLiterals(sub) {
-				if better(lits, best) {
-					best = lits
-				}
-			}
-			if best == nil || len(all)+len(best) > maxRequired {
-				return nil
-			}
-			all = append(all, best...)
-		}
-		return [][]string{all}
+func (t *expression) match(v *view) bool {
+	if t.lower {
+		return t.re.MatchString(v.lower)
 	}
-	return nil
+	return t.re.MatchString(v.text)
 }
-
-// requiredOfConcat joins neighbouring literals: x{3,} reaches here as x, x and x+.
-func requiredOfConcat(subs []*syntax.Regexp) [][]string {
-	var all [][]string
-	run := ""
-	flush := func() {
-		if run != "" {
-			all = append(all, []string{run})
-		}
-		run = ""
-	}
-	for _, sub := range subs {
-		plus := sub.Op == syntax.OpPlus
-		if plus {
-			sub = sub.Sub[0]
-		}
-		lits := requiredLiterals(sub)
-		if sub.Op == syntax.OpLiteral && lits != nil {
-			run += lits[0][0]
-			if plus {
-				flush()
-			}
-			continue
-		}
-		flush()
-		all = append(all, lits...)
-	}
-	flush()
-	return all
-}
-
-// smallClass expands a class of a few characters ([sS], ['"]).
-func smallClass(re *syntax.Regexp) []string {
-	var lits []string
-	for i := 0; i+1 < len(re.Rune); i += 2 {
-		for r := re.Rune[i]; r <= re.Rune[i+1]; r++ {
-			if r >= 0x80 || len(lits) >= 8 {
-				return nil
-			}
-			lits = append(lits, strings.ToLower(string(r)))
-		}
-	}
-	return lits
-}
-
-// better reports whether literals a pick fewer events than b: their shortest is longer, or they are fewer.
-func better(a, b []string) bool {
-	if b == nil {
-		return a != nil
-	}
-	la, lb := shortest(a), shortest(b)
-	// Beyond a few bytes a longer literal is hardly rarer; then the shorter list wins.
-	la, lb = min(la, 6), min(lb, 6)
-	if la != lb {
-		return la > lb
-	}
-	return len(a) < len(b)
-}
-
-func shortest(lits []string) int {
-	n := 1 << 20
-	for _, l := range lits {
-		n = min(n, len(l))
-	}
-	return n
-}
+func (t *expression) need() [][]string { return t.lits }
 
 // network matches an address inside one of several networks. Argument: CIDR notation, or part of an address with *.
 type network struct{ nets []netip.Prefix }
