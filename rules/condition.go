@@ -61,41 +61,34 @@ func (p *conditionParser) or() (node, error) {
 		return nil, fmt.Errorf("nested deeper than %d", maxConditionDepth)
 	}
 	defer func() { p.depth-- }()
-	first, err := p.and()
-	if err != nil {
-		return nil, err
-	}
-	all := orNode{first}
-	for p.accept("or") {
-		n, err := p.and()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, n)
-	}
+	all, err := p.operands("or", p.and)
 	if len(all) == 1 {
-		return first, nil
+		return all[0], err
 	}
-	return all, nil
+	return orNode(all), err
 }
 
 func (p *conditionParser) and() (node, error) {
-	first, err := p.not()
-	if err != nil {
-		return nil, err
+	all, err := p.operands("and", p.not)
+	if len(all) == 1 {
+		return all[0], err
 	}
-	all := andNode{first}
-	for p.accept("and") {
-		n, err := p.not()
+	return andNode(all), err
+}
+
+// operands reads one operand or more, with the word between them.
+func (p *conditionParser) operands(word string, operand func() (node, error)) ([]node, error) {
+	var all []node
+	for {
+		n, err := operand()
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, n)
+		if !p.accept(word) {
+			return all, nil
+		}
 	}
-	if len(all) == 1 {
-		return first, nil
-	}
-	return all, nil
 }
 
 func (p *conditionParser) not() (node, error) {

@@ -235,10 +235,10 @@ func (r *correlationReader) extensions() {
 // stored reports whether a field is one that events are stored with, so that a measure can name it.
 func stored(id fieldID) bool {
 	switch id {
-	case fieldNone, fieldURI, fieldPayload, fieldActor, fieldExtension, fieldHour, fieldWeekday, fieldObjectIDs:
+	case fieldNone, fieldURI, fieldPayload, fieldActor, fieldExtension, fieldObjectIDs:
 		return false
 	}
-	return true
+	return id < fieldHour
 }
 
 // aliasFields reads aliases: each maps a name to one field for each rule.

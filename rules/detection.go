@@ -72,6 +72,9 @@ func (l *loader) compileDetection(d *draft, p *program, section *yaml.Node, at s
 		}
 	}
 	slices.Sort(d.Needs)
+	if fixed(any) == alwaysFalse {
+		l.warn(d, condition, join(at, "condition"), "cannot work on access logs: it can never be true")
+	}
 	if len(any) == 1 {
 		return any[0]
 	}
@@ -80,8 +83,11 @@ func (l *loader) compileDetection(d *draft, p *program, section *yaml.Node, at s
 
 // needName is the event field that a log must carry for a field to be usable; empty for those that every log has.
 func needName(id fieldID) string {
+	if id >= fieldHour {
+		return ""
+	}
 	switch id {
-	case fieldNone, fieldURI, fieldPayload, fieldPath, fieldQuery, fieldRequestLine, fieldExtension, fieldHour, fieldWeekday,
+	case fieldNone, fieldURI, fieldPayload, fieldPath, fieldQuery, fieldRequestLine, fieldExtension,
 		fieldService, fieldSource, fieldFormat, fieldActor, fieldIsBot, fieldUAFamily, fieldHost, fieldReferer,
 		fieldUser, fieldRoute, fieldObjectIDs, fieldScheme:
 		return ""
@@ -152,9 +158,17 @@ func (c *detection) field(key string, k, v *yaml.Node, at string) node {
 	case !known:
 		c.l.fault(k, at, "unknown field %q: not in the Sigma taxonomy for webserver and proxy, nor a field of the event", name)
 		return nil
+	case id == fieldTime && m.part == fieldNone:
+		c.l.fault(k, at, "%s needs one of the modifiers minute, hour, day, week, month and year", name)
+		return nil
+	case id == fieldTime:
+		id, m.part = m.part, fieldNone
 	case id == fieldNone:
-		c.l.warn(c.d, k, at, "access logs do not carry %s: this never matches", name)
-		return constNode(false)
+		return c.missing(name, m, values, k, at)
+	}
+	if m.part != fieldNone {
+		c.l.fault(k, at, "%s is no time", name)
+		return nil
 	}
 	c.uses[id] = true
 	n := c.comparison(id, m, values, k, at)
@@ -162,6 +176,18 @@ func (c *detection) field(key string, k, v *yaml.Node, at string) node {
 		return notNode{n}
 	}
 	return n
+}
+
+// missing compiles a comparison of a field that access logs never carry: true if it asks for nothing else.
+func (c *detection) missing(name string, m modifiers, values []*yaml.Node, k *yaml.Node, at string) node {
+	absent := len(values) == 1 && (values[0].Tag == "!!null" && m.compare == "" || m.compare == "exists" && strings.EqualFold(values[0].Value, "false"))
+	if m.flags["neq"] {
+		absent = !absent
+	}
+	if !absent {
+		c.l.warn(c.d, k, at, "access logs do not carry %s: this never matches", name)
+	}
+	return constNode(absent)
 }
 
 // comparison compiles the values of one field. Values are alternatives, unless the modifier all asks for each.

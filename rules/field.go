@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatewatch/gatewatch/event"
 )
@@ -51,6 +52,12 @@ const (
 	fieldASN
 	fieldHour    // hour of the day, UTC
 	fieldWeekday // 0 is Sunday
+	fieldMinute  // of the hour
+	fieldDay     // of the month
+	fieldWeek    // of the year (ISO 8601)
+	fieldMonth
+	fieldYear
+	fieldTime // with a modifier that takes one of the above
 	fieldCount
 )
 
@@ -112,6 +119,12 @@ var fieldSpecs = [fieldCount]fieldSpec{
 	{fieldASN, "asn", kindNumber},
 	{fieldHour, "hour", kindNumber},
 	{fieldWeekday, "weekday", kindNumber},
+	{fieldMinute, "minute", kindNumber},
+	{fieldDay, "day", kindNumber},
+	{fieldWeek, "week", kindNumber},
+	{fieldMonth, "month", kindNumber},
+	{fieldYear, "year", kindNumber},
+	{fieldTime, "time", kindText},
 }
 
 // sigmaNames maps the names of the Sigma taxonomy (webserver and proxy categories,
@@ -130,18 +143,33 @@ var sigmaNames = map[string]fieldID{
 	"cs-username": fieldUser, "username": fieldUser,
 	"cs-version": fieldProtocol, "cs-protocol": fieldScheme, "cs-uri-scheme": fieldScheme,
 	"sc-status": fieldStatus, "cs-bytes": fieldBytesIn, "sc-bytes": fieldBytesOut, "time-taken": fieldDuration,
-	"ja3": fieldNone, "cs-cookie": fieldNone, "c-cookie": fieldNone, "cs(cookie)": fieldNone,
-	"dst_ip": fieldNone, "dst_port": fieldNone, "src_port": fieldNone, "s-ip": fieldNone, "s-port": fieldNone,
-	"s-computername": fieldNone, "s-sitename": fieldNone, "sc-substatus": fieldNone, "sc-win32-status": fieldNone,
-	"date": fieldNone, "time": fieldNone, "x-forwarded-for": fieldClientIP, "post-body": fieldNone,
-	"request-body": fieldNone, "cs-body": fieldNone,
+	"x-forwarded-for": fieldClientIP, "date": fieldTime, "timestamp": fieldTime, "@timestamp": fieldTime,
 }
+
+// neverCarried are the fields that published web and proxy rules name and access logs do not carry: bodies, cookies, the
+// server's own address, verdicts of a proxy or a WAF.
+var neverCarried = func() map[string]bool {
+	m := map[string]bool{}
+	for _, name := range strings.Fields(`
+		cs-cookie c-cookie cs(cookie) cookie set-cookie dst_ip dst_port src_port s-ip s-port s-computername s-sitename
+		sc-substatus sc-win32-status c-win32-status ja3 ja3s ja4 post-body post_body request-body request_body requestbody
+		cs-body sc-body body response response_body response-body responsebody cs-headers request_headers response_headers
+		cs-content-type sc-content-type cs-mime-type rs-content-type content-type content_type cs-authorization
+		cs-auth-group s-action action event_type rule_id attack_type verdict blocked x-virus-id x-exception-id category
+		cs-categories cs-threat-risk s-supplier-ip s-supplier-name r-ip r-port filename filehash dst_host message msg`) {
+		m[name] = true
+	}
+	return m
+}()
 
 // lookupField finds a field by the event's name or a Sigma name.
 func lookupField(name string) (fieldID, bool) {
 	name = strings.ToLower(name)
 	if id, ok := sigmaNames[name]; ok {
 		return id, true
+	}
+	if neverCarried[name] {
+		return fieldNone, true
 	}
 	for _, s := range fieldSpecs[1:] {
 		if s.name == name {
@@ -266,10 +294,27 @@ func fieldNumber(ev *event.Event, id fieldID) (float64, bool) {
 		return float64(ev.ASN), ev.ASN != 0
 	case fieldHour:
 		return float64(ev.Time.UTC().Hour()), !ev.Time.IsZero()
-	case fieldWeekday:
-		return float64(ev.Time.UTC().Weekday()), !ev.Time.IsZero()
+	case fieldWeekday, fieldMinute, fieldDay, fieldWeek, fieldMonth, fieldYear:
+		return timeNumber(ev.Time.UTC(), id), !ev.Time.IsZero()
 	}
 	return 0, false
+}
+
+func timeNumber(t time.Time, id fieldID) float64 {
+	switch id {
+	case fieldMinute:
+		return float64(t.Minute())
+	case fieldDay:
+		return float64(t.Day())
+	case fieldWeek:
+		_, week := t.ISOWeek()
+		return float64(week)
+	case fieldMonth:
+		return float64(t.Month())
+	case fieldYear:
+		return float64(t.Year())
+	}
+	return float64(t.Weekday())
 }
 
 // fieldExists reports whether the event carries the field at all.

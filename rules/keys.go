@@ -32,7 +32,8 @@ var ruleKeys = map[string]keyReader{
 	"filter":         func(_ *loader, d *draft, _ string, v *yaml.Node) { d.filter = v },
 	"gatewatch":      readExtension,
 	"generate":       readGenerate,
-	"logsource":      ignored, "related": ignored, "taxonomy": ignored, "license": ignored, "date": ignored,
+	"related":        readRelated,
+	"logsource":      ignored, "taxonomy": ignored, "license": ignored, "date": ignored,
 	"modified": ignored, "fields": ignored, "scope": ignored, "action": ignored, "minimum_sigma_version": ignored,
 	"regression_tests_path": ignored, "simulation": ignored, "sigma-version": ignored,
 }
@@ -90,6 +91,29 @@ func readTags(l *loader, d *draft, key string, v *yaml.Node) {
 		case space == "owasp":
 			d.OWASP = append(d.OWASP, strings.ToUpper(strings.TrimSuffix(name, ":2023"))+":2023")
 		}
+	}
+}
+
+func readRelated(l *loader, d *draft, at string, n *yaml.Node) {
+	if n.Kind != yaml.SequenceNode {
+		if n.Tag != "!!null" {
+			l.fault(n, at, "want a list of id and type, found %s", nodeWord(n))
+		}
+		return
+	}
+	for _, item := range n.Content {
+		var r Related
+		l.eachKey(resolved(item), at, func(key string, k, v *yaml.Node) {
+			switch key {
+			case "id":
+				l.text(v, join(at, key), &r.ID)
+			case "type":
+				l.text(v, join(at, key), &r.Type)
+			default:
+				l.fault(k, join(at, key), "unknown key: want id or type")
+			}
+		})
+		d.Related = append(d.Related, r)
 	}
 }
 

@@ -146,7 +146,21 @@ func (l *loader) readFile(name string, data []byte) {
 		if global != nil {
 			n = merge(global, n)
 		}
-		l.readRule(n)
+		l.readDocument(n)
+	}
+}
+
+// readDocument reads one document, which an aggregation makes two rules of.
+func (l *loader) readDocument(n *yaml.Node) {
+	docs, reason := unaggregated(n)
+	if reason != "" {
+		d := &draft{layer: l.layer, node: n}
+		d.File, d.Line, d.ID = l.file, n.Line, documentID(n)
+		l.leaveOut(d, reason)
+		return
+	}
+	for _, doc := range docs {
+		l.readRule(doc)
 	}
 }
 
@@ -212,7 +226,10 @@ func (l *loader) addRule(d *draft) {
 
 // leaveOut keeps a rule out that cannot work on access logs, and says so: a folder of published rules has some.
 func (l *loader) leaveOut(d *draft, why string) {
-	n, _ := child(d.node, "logsource")
+	n := d.node
+	if source, _ := child(n, "logsource"); source != nil {
+		n = source
+	}
 	l.warn(d, n, "logsource", "left out: %s", why)
 	l.leftOut[d.ID] = why
 	if d.UUID != "" {

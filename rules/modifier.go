@@ -14,6 +14,7 @@ type modifiers struct {
 	transforms []string // in order: they change the values
 	compare    string   // "" is equality
 	flags      map[string]bool
+	part       fieldID // of a time; fieldNone: the field itself
 }
 
 // transforms change each value into one or more.
@@ -35,6 +36,11 @@ var comparisons = []string{
 
 var modifierFlags = []string{"all", "cased", "i", "m", "s", "expand", "neq"}
 
+// timeParts are the modifiers that take a number out of the field time.
+var timeParts = map[string]fieldID{
+	"minute": fieldMinute, "hour": fieldHour, "day": fieldDay, "week": fieldWeek, "month": fieldMonth, "year": fieldYear,
+}
+
 // parseModifiers splits "field|mod|mod". fieldref may follow contains, startswith or endswith; all and the flags
 // stand anywhere.
 func parseModifiers(key string) (field string, m modifiers, err error) {
@@ -46,6 +52,8 @@ func parseModifiers(key string) (field string, m modifiers, err error) {
 			m.transforms = append(m.transforms, word)
 		case slices.Contains(modifierFlags, word):
 			m.flags[word] = true
+		case timeParts[word] != fieldNone:
+			m.part = timeParts[word]
 		case word == "fieldref":
 			m.flags[word] = true
 		case slices.Contains(comparisons, word):
@@ -121,42 +129,76 @@ func wide(order binary.AppendByteOrder, mark bool) func(pattern) ([]pattern, err
 	}
 }
 
-// windashValues gives the value with each dash that begins a word as -, /, en dash, em dash and horizontal bar.
+// dashes are what command lines take for each other in front of an option.
+var dashes = []string{"-", "/", "\u2013", "\u2014", "\u2015"}
+
+// maxDashes bounds the dashes of a value that are exchanged independently of each other; with more all are the same.
+const maxDashes = 3
+
+// windashValues gives the value with each dash in front of a word as every kind of dash.
 func windashValues(p pattern) ([]pattern, error) {
-	var at []int
-	for i, c := range p.bytes {
-		if (c == '-' || c == '/') && !p.wild[i] && (i == 0 || p.bytes[i-1] == ' ') {
-			at = append(at, i)
+	pieces := []pattern{{}}
+	for i := 0; i < len(p.bytes); {
+		n := dashAt(p, i)
+		if n == 0 {
+			last := &pieces[len(pieces)-1]
+			last.bytes, last.wild = append(last.bytes, p.bytes[i]), append(last.wild, p.wild[i])
+			i++
+			continue
 		}
+		pieces = append(pieces, pattern{})
+		i += n
 	}
-	if len(at) == 0 {
-		return []pattern{p}, nil
-	}
-	var out []pattern
-	for _, dash := range []string{"-", "/", "\u2013", "\u2014", "\u2015"} {
-		var q pattern
-		for i := range p.bytes {
-			if slices.Contains(at, i) {
-				q = q.concat(literalPattern(dash))
-				continue
+	out := []pattern{pieces[0]}
+	if len(pieces)-1 > maxDashes {
+		out = nil
+		for _, dash := range dashes {
+			q := pieces[0]
+			for _, piece := range pieces[1:] {
+				q = q.concat(literalPattern(dash)).concat(piece)
 			}
-			q.bytes, q.wild = append(q.bytes, p.bytes[i]), append(q.wild, p.wild[i])
+			out = append(out, q)
 		}
-		out = append(out, q)
+		return out, nil
+	}
+	for _, piece := range pieces[1:] {
+		var longer []pattern
+		for _, q := range out {
+			for _, dash := range dashes {
+				longer = append(longer, q.concat(literalPattern(dash)).concat(piece))
+			}
+		}
+		out = longer
 	}
 	return out, nil
 }
 
-// expand puts the placeholder's list in place of %name%.
+// dashAt returns the length of the dash at i that has a word behind it and none in front of it; 0 when there is none.
+func dashAt(p pattern, i int) int {
+	for _, dash := range dashes {
+		n := len(dash)
+		if i+n < len(p.bytes) && string(p.bytes[i:i+n]) == dash && !p.wild[i] && wordByte(p.bytes[i+n]) && (i == 0 || !wordByte(p.bytes[i-1])) {
+			return n
+		}
+	}
+	return 0
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+}
+
+// expand puts the placeholder's list in place of %name%; a percent sign after a backslash is one.
 func expand(source string, lists map[string][]string) ([]string, error) {
-	start := strings.IndexByte(source, '%')
+	start := unescapedPercent(source)
 	if start < 0 {
-		return []string{source}, nil
+		return []string{strings.ReplaceAll(source, `\%`, "%")}, nil
 	}
 	end := strings.IndexByte(source[start+1:], '%')
 	if end < 0 {
-		return []string{source}, nil
+		return []string{strings.ReplaceAll(source, `\%`, "%")}, nil
 	}
+	before := strings.ReplaceAll(source[:start], `\%`, "%")
 	name := source[start+1 : start+1+end]
 	list, ok := lists[name]
 	if !ok {
@@ -169,8 +211,17 @@ func expand(source string, lists map[string][]string) ([]string, error) {
 	var out []string
 	for _, item := range list {
 		for _, r := range rest {
-			out = append(out, source[:start]+item+r)
+			out = append(out, before+item+r)
 		}
 	}
 	return out, nil
+}
+
+func unescapedPercent(s string) int {
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && (i == 0 || s[i-1] != '\\') {
+			return i
+		}
+	}
+	return -1
 }

@@ -135,3 +135,48 @@ func allPlain(nodes []node, p *program) bool {
 	}
 	return true
 }
+
+// fixedValue says whether a condition has the same value for every event.
+type fixedValue int8
+
+const (
+	varies fixedValue = iota
+	alwaysTrue
+	alwaysFalse
+)
+
+func fixed(n node) fixedValue {
+	switch n := n.(type) {
+	case constNode:
+		if n {
+			return alwaysTrue
+		}
+		return alwaysFalse
+	case notNode:
+		switch fixed(n.of) {
+		case alwaysTrue:
+			return alwaysFalse
+		case alwaysFalse:
+			return alwaysTrue
+		}
+	case andNode:
+		return fixedOf(n, alwaysFalse, alwaysTrue)
+	case orNode:
+		return fixedOf(n, alwaysTrue, alwaysFalse)
+	}
+	return varies
+}
+
+// fixedOf is what several nodes come to when one of the deciding value decides, and the neutral value changes nothing.
+func fixedOf(nodes []node, deciding, neutral fixedValue) fixedValue {
+	all := neutral
+	for _, n := range nodes {
+		switch fixed(n) {
+		case deciding:
+			return deciding
+		case varies:
+			all = varies
+		}
+	}
+	return all
+}

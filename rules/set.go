@@ -57,6 +57,13 @@ func (l *loader) compile() *Set {
 		}
 	}
 	for _, d := range l.rules {
+		for _, r := range d.Related { // whoever refers to the former id means this rule
+			if _, taken := s.byID[r.ID]; r.Type == "renamed" && !taken {
+				s.byID[r.ID] = &d.Rule
+			}
+		}
+	}
+	for _, d := range l.rules {
 		if d.correlation != nil {
 			l.compileCorrelation(s, d)
 		} else {

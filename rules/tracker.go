@@ -278,7 +278,7 @@ func (t *tracker) excuse(w *Windows, ev *event.Event) {
 		return
 	}
 	hash, ok := t.by.of(w, ev)
-	if !ok {
+	if !ok || t.filled>>(hash%partitions)&1 == 0 {
 		return
 	}
 	if g := t.groups[hash]; g != nil {

@@ -25,37 +25,53 @@ type reach struct {
 	links    []link // temporal types and chains: which rules the event at hand stands for
 }
 
-// countWindow is event_count: the times of the last limit events, oldest first.
+// countWindow is event_count: the times of the last limit events, in order from oldest on and then from the start.
 type countWindow struct {
-	times []int64
+	times  []int64
+	oldest int
 }
 
 func (w *countWindow) add(_ *event.Event, t int64, r *reach) { w.remember(t, r.limit) }
 
 func (w *countWindow) remember(t int64, limit int) {
-	i := len(w.times)
-	for i > 0 && w.times[i-1] > t {
-		i--
-	}
 	if len(w.times) < limit {
+		i := len(w.times) // not full: oldest is 0
+		for i > 0 && w.times[i-1] > t {
+			i--
+		}
 		w.times = slices.Insert(w.times, i, t)
 		return
 	}
-	if i > 0 { // the oldest gives way
-		copy(w.times, w.times[1:i])
-		w.times[i-1] = t
+	if t < w.times[w.oldest] {
+		return
 	}
+	// The oldest gives its place, the last in order, to t; what is later moves up.
+	i := w.oldest
+	if w.oldest++; w.oldest == len(w.times) {
+		w.oldest = 0
+	}
+	for n := len(w.times); n > 1; n-- {
+		before := i - 1
+		if before < 0 {
+			before = len(w.times) - 1
+		}
+		if w.times[before] <= t {
+			break
+		}
+		w.times[i], i = w.times[before], before
+	}
+	w.times[i] = t
 }
 
 func (w *countWindow) judge(newest int64, r *reach) verdict {
-	if len(w.times) < r.limit || w.times[0] <= newest-r.span {
+	if len(w.times) < r.limit || w.times[w.oldest] <= newest-r.span {
 		return verdict{}
 	}
-	first := w.times[0]
+	first := w.times[w.oldest]
 	return verdict{holds: true, until: first + r.span, observed: float64(r.limit), first: first, events: uint64(r.limit)}
 }
 
-func (w *countWindow) reset() { w.times = w.times[:0] }
+func (w *countWindow) reset() { w.times, w.oldest = w.times[:0], 0 }
 
 // excusedWindow does not hold while enough events of the rule that excuses lie beside those that make it hold.
 type excusedWindow struct {
@@ -65,7 +81,7 @@ type excusedWindow struct {
 
 func (w *excusedWindow) judge(newest int64, r *reach) verdict {
 	v := w.window.judge(newest, r)
-	if v.holds && len(w.excuses.times) >= r.excuses && w.excuses.times[0] > v.first {
+	if v.holds && len(w.excuses.times) >= r.excuses && w.excuses.times[w.excuses.oldest] > v.first {
 		return verdict{}
 	}
 	return v
