@@ -2,11 +2,18 @@ package api
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"hash"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/gatewatch/gatewatch/event"
+	"github.com/gatewatch/gatewatch/ingest"
 )
 
 // ingestCloudflare answers POST /v1/ingest/cloudflare: a Logpush job with an HTTP destination. Before the job is made,
@@ -36,15 +43,26 @@ func (s *Server) ingestCloudflare(c echo.Context) error {
 	} else if err != nil {
 		return bodyFault(err)
 	}
-	b, err := s.read(io.MultiReader(bytes.NewReader(head), r), how)
+	digest := sha256.New()
+	b, err := s.read(io.TeeReader(io.MultiReader(bytes.NewReader(head), r), digest), how)
 	if err != nil {
 		return err
 	}
+	b.Key = logpushKey(b, digest)
 	out, err := s.write(c, b)
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, out)
+}
+
+// logpushKey tells a repeated upload from another: Logpush sends no identity, but each record carries the request's Ray ID,
+// so two uploads with the same bytes are one. Without Ray IDs in all records there is no key.
+func logpushKey(b *ingest.Batch, digest hash.Hash) string {
+	if len(b.Events) == 0 || slices.ContainsFunc(b.Events, func(ev event.Event) bool { return ev.RequestID == "" }) {
+		return ""
+	}
+	return "logpush-" + hex.EncodeToString(digest.Sum(nil)[:16])
 }
 
 // logpushTest tells the upload that validates a destination: {"content":"tests"}.

@@ -18,7 +18,7 @@ const (
 
 // ingestOTLP answers POST /v1/logs, where OTLP/HTTP exporters send logs: protobuf or JSON. Records that are no request are
 // not taken, and the answer says how many, as the protocol's partial success; a store that is away is a 503, after which
-// the exporter sends the same again. A request has no identity, so it is stored at least once.
+// the exporter sends the same again: it counts once when its records carry what identifies them, see otlp.Group.
 func (s *Server) ingestOTLP(c echo.Context) error {
 	p := s.query(c)
 	how := p.reading()
@@ -71,6 +71,7 @@ func (s *Server) takeOTLP(c echo.Context, e otlp.Encoding, how reading) (rejecte
 		if err != nil {
 			return 0, "", err
 		}
+		b.Key = g.Key
 		out, err := s.write(c, b)
 		if err != nil {
 			return 0, "", err

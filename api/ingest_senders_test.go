@@ -125,6 +125,16 @@ func TestCloudflareLogpush(t *testing.T) {
 	if e := b.sink.batches[0].Events[0]; e.Path != "/orders/1" || e.Host != "shop.example.com" || e.Service != "shop" {
 		t.Errorf("%s", e.AppendJSON(nil))
 	}
+	if key := b.sink.batches[0].Key; key != "" {
+		t.Errorf("records without Ray ID have the key %q", key)
+	}
+	known := strings.Replace(line, "{", `{"RayID":"92c1f0b2de5e0b1a",`, 1) + "\n"
+	for _, body := range []string{known, known, strings.Replace(known, "92c1", "92c2", 1)} {
+		push(body)
+	}
+	if s := b.sink.batches[1:]; len(s) != 3 || s[0].Key == "" || s[0].Key != s[1].Key || s[1].Key == s[2].Key {
+		t.Errorf("keys of two equal uploads and another: %d batches, %q %q %q", len(s), s[0].Key, s[1].Key, s[2].Key)
+	}
 }
 
 // TestFastlyChallenge: the ids are hashed, as Fastly compares them.
@@ -193,6 +203,15 @@ func TestOTLP(t *testing.T) {
 	}
 
 	b := newBench(t)
+	observed := strings.Replace(asJSON, `"timeUnixNano"`, `"observedTimeUnixNano":"1772366400000000007","timeUnixNano"`, 1)
+	for _, body := range []string{observed, observed, strings.Replace(observed, "0007", "0008", 1), asJSON} {
+		b.ask(RoleAgent, "POST", "/v1/logs", body, "Content-Type", "application/json")
+	}
+	if s := b.sink.batches; len(s) != 4 || s[0].Key == "" || s[0].Key != s[1].Key || s[1].Key == s[2].Key || s[3].Key != "" {
+		t.Errorf("keys of two equal requests, another, and one without identity: %q %q %q %q", s[0].Key, s[1].Key, s[2].Key, s[3].Key)
+	}
+
+	b = newBench(t)
 	junk := `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"this is no request"}}]}]}]}`
 	if res := b.ask(RoleAgent, "POST", "/v1/logs", junk, "Content-Type", "application/json"); res.StatusCode != 200 || !strings.Contains(res.body, `"rejectedLogRecords":"1"`) {
 		t.Errorf("partial success: %d %s", res.StatusCode, res.body)

@@ -63,6 +63,7 @@ type Source struct {
 	Format   parsers.Spec `yaml:"format"`    // default auto
 	Service  string       `yaml:"service"`   // for logs that name none; default "default"
 	TimeZone string       `yaml:"time_zone"` // IANA name, for times without a zone; default UTC
+	Year     int          `yaml:"year"`      // of the first time without a year; -1: the current; 0: such a time is an error
 }
 
 // IngestConfig bounds what the server takes.
@@ -158,7 +159,22 @@ func (s Source) validate(key string, names map[string]bool) (faults []error) {
 	if _, err := time.LoadLocation(s.TimeZone); err != nil {
 		faults = append(faults, fmt.Errorf("%s.time_zone: %q: want an IANA name such as Europe/Berlin", key, s.TimeZone))
 	}
-	return faults
+	return append(faults, validYear(key, s.Year)...)
+}
+
+func validYear(key string, year int) []error {
+	if year == 0 || year == -1 || year >= 1970 && year <= 2261 {
+		return nil
+	}
+	return []error{fmt.Errorf("%s.year: %d: want 0 (a time without a year is an error), -1 (the current year) or 1970 to 2261", key, year)}
+}
+
+// YearOf resolves a configured year when reading begins.
+func YearOf(year int, now time.Time) int {
+	if year == -1 {
+		return now.Year()
+	}
+	return year
 }
 
 // discard is the logger of those who were given none.

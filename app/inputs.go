@@ -21,6 +21,7 @@ type SyslogInput struct {
 	Format   parsers.Spec `yaml:"format"`    // of the lines behind the syslog header; default auto
 	Service  string       `yaml:"service"`   // for logs that name none; default "default"
 	TimeZone string       `yaml:"time_zone"` // IANA name, for times without a zone; default UTC
+	Year     int          `yaml:"year"`      // of the first time without a year; -1: the current; 0: such a time is an error
 	BufferMB int          `yaml:"buffer_mb"` // messages on disk that the store does not have yet, in MiB; default 256
 }
 
@@ -56,6 +57,7 @@ func (s SyslogInput) validate(key string, names map[string]bool, server TLS) (fa
 	if _, err := time.LoadLocation(s.TimeZone); err != nil {
 		faults = append(faults, fmt.Errorf("%s.time_zone: %q: want an IANA name such as Europe/Berlin", key, s.TimeZone))
 	}
+	faults = append(faults, validYear(key, s.Year)...)
 	if s.BufferMB < 0 {
 		faults = append(faults, fmt.Errorf("%s.buffer_mb: %d: want 0 (default 256) or more", key, s.BufferMB))
 	}
@@ -91,7 +93,7 @@ func (b *builder) syslogListener(in SyslogInput) (syslog.Listener, error) {
 	if err != nil {
 		return syslog.Listener{}, fmt.Errorf("time_zone: %w", err)
 	}
-	opts := parsers.Options{Location: location, WireFields: b.cfg.Identity.WireFields()}
+	opts := parsers.Options{Location: location, Year: YearOf(in.Year, time.Now()), WireFields: b.cfg.Identity.WireFields()}
 	network, address := in.network()
 	l := syslog.Listener{
 		Name: in.Name, Network: network, Address: address, Service: in.Service,

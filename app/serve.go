@@ -420,7 +420,7 @@ func (b *builder) tailSources() ([]tail.Source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("sources[%d].time_zone: %w", i, err)
 		}
-		opts := parsers.Options{Location: location, WireFields: b.cfg.Identity.WireFields()}
+		opts := parsers.Options{Location: location, Year: YearOf(src.Year, time.Now()), WireFields: b.cfg.Identity.WireFields()}
 		if src.Service == "" {
 			src.Service = DefaultService
 		}

@@ -12,8 +12,9 @@ var errTime = errors.New("not a time")
 // same day and zone. Text is compared, not hashed, so a remembered result is always the exact one.
 type clock struct {
 	loc     *time.Location
-	year    int
-	layouts []string // of unitLayout
+	year    int       // of the first time that names none; zero: such a time is an error
+	nearby  time.Time // the last time that named none, completed
+	layouts []string  // of unitLayout
 
 	clf     [26]byte // the last "10/Oct/2000:13:55:36 -0700"
 	clfTime time.Time
@@ -54,7 +55,8 @@ func (c *clock) parse(v string, u unit) (time.Time, error) {
 	return time.Time{}, errTime
 }
 
-// complete adds the year to a time that names none.
+// complete adds the year to a time that names none: the configured one to the first, and to each further one the year that
+// brings it nearest to the one before, so that a log goes on over New Year.
 func (c *clock) complete(t time.Time) (time.Time, error) {
 	if t.Year() != 0 {
 		return t.UTC(), nil
@@ -62,7 +64,17 @@ func (c *clock) complete(t time.Time) (time.Time, error) {
 	if c.year == 0 {
 		return time.Time{}, errors.New("a time without a year")
 	}
-	return t.AddDate(c.year, 0, 0).UTC(), nil
+	best := time.Date(c.year, t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), t.Location())
+	if !c.nearby.IsZero() {
+		for _, year := range []int{c.nearby.Year() - 1, c.nearby.Year(), c.nearby.Year() + 1} {
+			other := time.Date(year, t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), t.Location())
+			if best.Sub(c.nearby).Abs() > other.Sub(c.nearby).Abs() {
+				best = other
+			}
+		}
+	}
+	c.nearby = best
+	return best.UTC(), nil
 }
 
 // parseCLF reads the Common Log Format's time, 10/Oct/2000:13:55:36 -0700, with brackets or without, with an optional

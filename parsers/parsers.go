@@ -31,7 +31,8 @@ var ErrNoRequest = errors.New("the line carries no request")
 type Options struct {
 	// Location is the zone of times that name none; nil is UTC.
 	Location *time.Location
-	// Year completes times that name none (RFC 3164 syslog); zero: such a time is an error.
+	// Year is that of the first time that names none; further ones are taken in the year that brings them nearest to the
+	// one before. Zero: such a time is an error.
 	Year int
 	// WireFields names further variables to keep in event.Wire.Fields, by the name the log format gives them:
 	// "http_x_tenant" for nginx's $http_x_tenant, "X-Tenant" for Apache's %{X-Tenant}i, a dotted path for JSON.

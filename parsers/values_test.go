@@ -102,6 +102,20 @@ func TestTimes(t *testing.T) {
 	if got, err := cl.parse("Mar 10 13:55:36", unitAuto); err != nil || got.Format(time.RFC3339) != "2025-03-10T13:55:36Z" {
 		t.Errorf("with a year given: %s, %v", got, err)
 	}
+	cl = clock{year: 2024}
+	for _, c := range [][2]string{ // a log goes on over New Year, and a line may come late
+		{"Dec 31 23:59:58", "2024-12-31"},
+		{"Jan  1 00:00:01", "2025-01-01"},
+		{"Dec 31 23:59:59", "2024-12-31"},
+		{"Jan  1 00:00:02", "2025-01-01"},
+		{"May  3 00:00:00", "2025-05-03"},
+		{"Sep  3 00:00:00", "2025-09-03"},
+		{"Jan  2 00:00:00", "2026-01-02"},
+	} {
+		if got, err := cl.parse(c[0], unitAuto); err != nil || got.Format(time.DateOnly) != c[1] {
+			t.Errorf("%s: %s, %v, want %s", c[0], got, err, c[1])
+		}
+	}
 }
 
 // TestClockMemory checks that remembered times never leak into others.

@@ -113,7 +113,7 @@ func (c *agentCmd) fromConfig(o *agent.Options) error {
 			return fmt.Errorf("sources: %s: time_zone: %w", s.Name, err)
 		}
 		o.Sources = append(o.Sources, agent.Source{
-			Name: s.Name, Files: s.Files, Format: s.Format, Service: s.Service, Parse: parsers.Options{Location: location},
+			Name: s.Name, Files: s.Files, Format: s.Format, Service: s.Service, Parse: parsers.Options{Location: location, Year: app.YearOf(s.Year, time.Now())},
 		})
 	}
 	return nil

@@ -21,6 +21,7 @@ import (
 type formatFlags struct {
 	Format   string `help:"The log's format: auto, a name, an nginx log_format or Apache LogFormat string, or a regular expression with named groups." default:"auto"`
 	TimeZone string `help:"Zone of times that name none." default:"UTC" placeholder:"ZONE"`
+	Year     int    `help:"Year of the first time that names none; without it such a time is an error." placeholder:"YEAR"`
 }
 
 func (f formatFlags) spec() (parsers.Spec, parsers.Options, error) {
@@ -32,7 +33,10 @@ func (f formatFlags) spec() (parsers.Spec, parsers.Options, error) {
 	if err != nil {
 		return spec, parsers.Options{}, fmt.Errorf("--time-zone: %q: want an IANA name such as Europe/Berlin", f.TimeZone)
 	}
-	return spec, parsers.Options{Location: location}, nil
+	if f.Year != 0 && (f.Year < 1970 || f.Year > 2261) {
+		return spec, parsers.Options{}, fmt.Errorf("--year: %d: want 1970 to 2261", f.Year)
+	}
+	return spec, parsers.Options{Location: location, Year: f.Year}, nil
 }
 
 type analyzeCmd struct {

@@ -6,9 +6,12 @@
 package otlp
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"mime"
 	"strconv"
 	"strings"
@@ -56,6 +59,9 @@ type Group struct {
 	Source  string   // "otlp/SERVICE", and the file's path when the collector says it
 	Service string   // service.name of the resource; may be empty
 	Lines   []string // one a record
+	// Key tells a repeated request from another one: a digest of the records, when every one of them carries what makes it
+	// one of its kind (a log.record.uid, or when it was observed in nanoseconds); else empty.
+	Key string
 }
 
 // Decode reads an ExportLogsServiceRequest and returns its records by source, in the order in which they come.
@@ -71,7 +77,7 @@ func Decode(body []byte, e Encoding) ([]Group, error) {
 		return nil, fmt.Errorf("read OTLP logs: %w", err)
 	}
 	var groups []Group
-	at := map[string]int{}
+	at, ids := map[string]int{}, map[int]*identity{}
 	for _, rl := range d.ResourceLogs {
 		service := attribute(rl.GetResource().GetAttributes(), "service.name")
 		for _, sl := range rl.ScopeLogs {
@@ -88,10 +94,38 @@ func Decode(body []byte, e Encoding) ([]Group, error) {
 					groups = append(groups, Group{Source: name, Service: service})
 				}
 				groups[i].Lines = append(groups[i].Lines, line)
+				if ids[i] == nil {
+					ids[i] = &identity{digest: sha256.New(), whole: true}
+				}
+				ids[i].add(rec, line)
 			}
 		}
 	}
+	for i, id := range ids {
+		groups[i].Key = id.key()
+	}
 	return groups, nil
+}
+
+// identity digests what tells the records of a group from others.
+type identity struct {
+	digest hash.Hash
+	whole  bool // every record so far had something
+}
+
+func (id *identity) add(rec *logs.LogRecord, line string) {
+	uid := attribute(rec.Attributes, "log.record.uid")
+	if uid == "" && rec.ObservedTimeUnixNano == 0 {
+		id.whole = false
+	}
+	_, _ = fmt.Fprintf(id.digest, "%q %d %d %q\n", uid, rec.ObservedTimeUnixNano, rec.TimeUnixNano, line) // a hash takes everything
+}
+
+func (id *identity) key() string {
+	if !id.whole {
+		return ""
+	}
+	return "otlp-" + hex.EncodeToString(id.digest.Sum(nil)[:16])
 }
 
 // hexIDs drops trace and span ids, which OTLP writes in hexadecimal where protobuf's JSON wants Base64. They are the

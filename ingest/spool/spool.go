@@ -2,8 +2,9 @@
 // syslog. Records are appended to segment files and handed out in order, each with a generation and a position that
 // never come again, so that what is handed out twice after a crash is recognised by the committer and counts once.
 //
-// A record is on its way to the disk once Append returns (the kernel has it: it outlives the process, not a power cut).
-// It knows nothing of what the records hold.
+// A record outlives the process once Append returns: the kernel has it. Run has the disk write what is there once a second,
+// so that a power cut takes the last second at most and the cost does not grow with the number of records. It knows nothing
+// of what the records hold.
 package spool
 
 import (
@@ -77,6 +78,8 @@ type Spool struct {
 	sizes   []int64
 	total   int64
 	out     *os.File
+	retired []*os.File // segments written before out, not yet on the disk
+	unsaved bool       // out is ahead of the disk
 	buf     []byte
 	dropped uint64
 
@@ -138,11 +141,53 @@ func (s *Spool) roll() error {
 		return fmt.Errorf("begin a spool segment: %w", err)
 	}
 	if s.out != nil {
-		err = s.out.Close()
+		s.retired = append(s.retired, s.out)
 	}
-	s.out = out
+	s.out, s.unsaved = out, true
 	s.names, s.sizes = append(s.names, name), append(s.sizes, 0)
-	return err
+	return nil
+}
+
+// syncEvery is how often the disk is made to write what is there.
+const syncEvery = time.Second
+
+// save makes the disk write what was appended, and lets go of the segments before the last. Appends go on meanwhile.
+func (s *Spool) save() error {
+	s.mu.Lock()
+	retired, out, unsaved := s.retired, s.out, s.unsaved
+	s.retired, s.unsaved = nil, false
+	s.mu.Unlock()
+	var faults []error
+	for _, f := range retired {
+		faults = append(faults, f.Sync(), f.Close())
+	}
+	if unsaved && out != nil {
+		if err := out.Sync(); err != nil && !errors.Is(err, os.ErrClosed) { // Close has synced it
+			faults = append(faults, err)
+		}
+		dir, err := os.Open(s.opt.Dir)
+		if err == nil {
+			err = errors.Join(dir.Sync(), dir.Close()) // the names of new segments
+		}
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// saving saves every so often until ctx ends.
+func (s *Spool) saving(ctx context.Context) {
+	tick := time.NewTicker(syncEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.save(); err != nil {
+			s.log.Error("the spool cannot be written to the disk", "err", err)
+		}
+	}
 }
 
 // Append takes a record. ErrFull and ErrRecord say that it was not taken and is lost unless the caller keeps it.
@@ -174,6 +219,7 @@ func (s *Spool) Append(data []byte) error {
 		s.dropped++
 		return fmt.Errorf("write spool (%d of %d bytes): %w", n, len(s.buf), err)
 	}
+	s.unsaved = true
 	s.sizes[last] += need
 	s.total += need
 	s.notify()
@@ -196,12 +242,13 @@ func (s *Spool) Stats() (bytes int64, dropped uint64) {
 
 // Close ends writing. What waits stays on disk.
 func (s *Spool) Close() error {
+	err := s.save()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.out == nil {
-		return nil
+		return err
 	}
-	err := s.out.Close()
+	err = errors.Join(err, s.out.Sync(), s.out.Close())
 	s.out = nil
 	return err
 }
@@ -209,6 +256,16 @@ func (s *Spool) Close() error {
 // Run hands out the records in order until ctx ends, and forgets a segment when all of it was taken. A chunk that take
 // does not take is handed out again, after a pause that grows to five seconds.
 func (s *Spool) Run(ctx context.Context, take func(context.Context, Chunk) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	saved := make(chan struct{})
+	go func() {
+		defer close(saved)
+		s.saving(ctx)
+	}()
+	defer func() {
+		cancel()
+		<-saved
+	}()
 	var at int64 // within the oldest segment
 	pause := time.Duration(0)
 	for {

@@ -231,3 +231,18 @@ func BenchmarkAppend(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+// TestSave: what was appended is written to the disk, segments before the last included, and let go of.
+func TestSave(t *testing.T) {
+	s := open(t, t.TempDir(), nil)
+	fill(t, s, 0, 100)
+	if len(s.retired) == 0 || !s.unsaved {
+		t.Fatalf("%d retired segments, unsaved %t", len(s.retired), s.unsaved)
+	}
+	if err := s.save(); err != nil || len(s.retired) != 0 || s.unsaved {
+		t.Errorf("saved: %v, %d retired, unsaved %t", err, len(s.retired), s.unsaved)
+	}
+	fill(t, s, 100, 101)
+	got, _ := drain(t, s, 101, nil)
+	inOrder(t, got, 0, 101)
+}
