@@ -33,7 +33,7 @@ run: engine
 	@./scripts/run.sh '$(LOG)'
 
 test: engine
-	CGO_ENABLED=1 go test -race -timeout 30m $(TESTFLAGS) ./...
+	CGO_ENABLED=1 go test -race -timeout 60m $(TESTFLAGS) ./...
 
 check: fmt lint test
 

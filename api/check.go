@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -119,8 +120,8 @@ func (s *Server) asker(h http.Header) (netip.Addr, string) {
 	ev.Source = "check"
 	ev.User = h.Get("X-Forwarded-User")
 	ev.Wire.Authorization = h.Get("Authorization")
-	if s.deps.Normalizer != nil {
-		s.deps.Normalizer.Normalize(&ev)
+	if n := cmp.Or(s.deps.Asker, s.deps.Normalizer); n != nil {
+		n.Normalize(&ev)
 	}
 	return ev.ClientIP, ev.User
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/base64"
 	"net/http"
 	"regexp"
 	"slices"
@@ -133,6 +134,7 @@ func (b *bench) example(name string) (target, body string, headers []string) {
 	}
 	target = strings.ReplaceAll(target, "/endpoints/{id}", "/endpoints/"+ordersID)
 	target = strings.ReplaceAll(target, "{service}", "shop")
+	target = strings.ReplaceAll(target, "{pseudonym}", alice.Pseudonym)
 	switch name {
 	case "PATCH /v1/endpoints/{id}":
 		body = `{"owner":"team orders","sensitivity":"high"}`
@@ -158,6 +160,8 @@ func (b *bench) example(name string) (target, body string, headers []string) {
 		body = `{"text":"seen"}`
 	case "POST /v1/keys":
 		body = `{"name":"another","role":"viewer"}`
+	case "POST /v1/ingest/identities":
+		body = `{"identities":[{"pseudonym":"` + alice.Pseudonym + `","kind":"user","box":"` + base64.StdEncoding.EncodeToString(alice.Box) + `"}]}`
 	case "POST /v1/ingest/firehose":
 		body = `{"requestId":"r-1","timestamp":1772366400000,"records":[]}`
 	case "POST /v1/logs":

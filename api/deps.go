@@ -39,6 +39,8 @@ type Deps struct {
 	Sources    Sources
 	Positions  Positions
 	Normalizer ingest.Normalizer // for pushes that no agent normalised
+	// Asker names clients and users of /v1/check as Normalizer does, and leaves no trace of them. Nil: Normalizer.
+	Asker      ingest.Normalizer
 	Limits     ingest.Limits
 	WireFields []string // of logs that the normaliser asks for; see parsers.Options
 
@@ -48,6 +50,7 @@ type Deps struct {
 	// Exceptions are the suppressions and allowlists.
 	Exceptions *exception.Registry
 	Inventory  *inventory.Catalogue
+	Identities Identities
 	Baselines  Baselines
 	Rules      *rules.Set
 	Detectors  []detect.Info // all, rules included

@@ -315,6 +315,7 @@ type bench struct {
 	book    *decision.Book
 
 	exceptions *exception.Registry
+	identities fakeIdentities
 	inventory  *inventory.Catalogue
 
 	secrets map[Role]string
@@ -328,6 +329,7 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 		manager: incident.NewManager(incident.NewMemory(nil), incident.Options{Now: func() time.Time { return noon }}),
 	}
 	var err error
+	b.identities = fakeIdentities{alice.Pseudonym: alice}
 	b.exceptions = exception.NewRegistry(b.store, func() time.Time { return noon })
 	for _, effect := range []exception.Effect{exception.Suppress, exception.Allow} {
 		if _, err := b.exceptions.Add(context.Background(), effect, exception.New{User: "the scanner", Reason: "ours"}, "ann"); err != nil {
@@ -360,7 +362,7 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 	}
 	d := Deps{
 		Config: Config{RatePerSecond: 1e9, Burst: 1e6}, Incidents: b.manager, Store: b.store, Keys: keys,
-		Decisions: b.book, Notifications: &fakeNotifications{}, Exceptions: b.exceptions, Inventory: b.inventory, Sink: b.sink,
+		Decisions: b.book, Notifications: &fakeNotifications{}, Exceptions: b.exceptions, Inventory: b.inventory, Identities: b.identities, Sink: b.sink,
 		Positions: fakePositions{}, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
 		Rules: set, Detectors: append(set.Infos(), baseline.Infos()...), Version: "test",
 		Now: func() time.Time { return noon.Add(24 * time.Hour) },

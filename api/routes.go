@@ -93,6 +93,7 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/v1/ingest/firehose", ingesters, s.ingestFirehose},
 		{http.MethodPost, "/v1/ingest/cloudflare", ingesters, s.ingestCloudflare},
 		{http.MethodPost, "/v1/logs", ingesters, s.ingestOTLP},
+		{http.MethodPost, "/v1/ingest/identities", ingesters, s.ingestIdentities},
 		{http.MethodGet, fastlyChallengePath, anyone, s.fastlyChallenge},
 
 		{http.MethodGet, "/v1/notifications", readers, s.listNotifications},
@@ -100,6 +101,7 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/v1/notifications/test", analysts, s.testChannel},
 		{http.MethodPost, "/v1/notifications/retry", analysts, s.retryNotifications},
 
+		{http.MethodGet, "/v1/privacy/identities/:pseudonym", admins, s.getIdentity},
 		{http.MethodGet, "/v1/audit", admins, s.listAudit},
 		{http.MethodGet, "/v1/keys", admins, s.listKeys},
 		{http.MethodPost, "/v1/keys", admins, s.createKey},

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -15,6 +16,7 @@ import (
 	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/incident/notify"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
+	"github.com/gatewatch/gatewatch/ingest/pseudonym"
 	"github.com/gatewatch/gatewatch/ingest/route"
 	"github.com/gatewatch/gatewatch/ingest/watch"
 	"github.com/gatewatch/gatewatch/parsers"
@@ -33,21 +35,22 @@ type Config struct {
 	// TLS serves HTTPS with this certificate, which is read again when the files change.
 	TLS TLS `yaml:"tls"`
 
-	Store         store.Config    `yaml:"store"`
-	Engine        engine.Config   `yaml:"engine"` // the embedded engine; it means nothing when store.dsn is set
-	Sources       []Source        `yaml:"sources"`
-	Syslog        []SyslogInput   `yaml:"syslog"`
-	Identity      enrich.Config   `yaml:"identity"`
-	GeoIP         []string        `yaml:"geoip"` // databases in MaxMind's format; several are combined
-	Routes        route.Config    `yaml:"routes"`
-	Rules         RulesConfig     `yaml:"rules"`
-	Baseline      baseline.Config `yaml:"baseline"`
-	Incidents     incident.Config `yaml:"incidents"`
-	Responses     decision.Config `yaml:"responses"`
-	Pipeline      watch.Config    `yaml:"pipeline"`      // when the pipeline's own state is an incident
-	Notifications notify.Config   `yaml:"notifications"` // who is told of incidents
-	API           api.Config      `yaml:"api"`
-	Ingest        IngestConfig    `yaml:"ingest"`
+	Store         store.Config     `yaml:"store"`
+	Engine        engine.Config    `yaml:"engine"` // the embedded engine; it means nothing when store.dsn is set
+	Sources       []Source         `yaml:"sources"`
+	Syslog        []SyslogInput    `yaml:"syslog"`
+	Identity      enrich.Config    `yaml:"identity"`
+	Privacy       pseudonym.Config `yaml:"privacy"` // keys of the pseudonyms that identity.pseudonymise asks for
+	GeoIP         []string         `yaml:"geoip"`   // databases in MaxMind's format; several are combined
+	Routes        route.Config     `yaml:"routes"`
+	Rules         RulesConfig      `yaml:"rules"`
+	Baseline      baseline.Config  `yaml:"baseline"`
+	Incidents     incident.Config  `yaml:"incidents"`
+	Responses     decision.Config  `yaml:"responses"`
+	Pipeline      watch.Config     `yaml:"pipeline"`      // when the pipeline's own state is an incident
+	Notifications notify.Config    `yaml:"notifications"` // who is told of incidents
+	API           api.Config       `yaml:"api"`
+	Ingest        IngestConfig     `yaml:"ingest"`
 }
 
 // TLS names a certificate and its key, both PEM files.
@@ -127,6 +130,10 @@ func (c Config) Validate() (faults []error) {
 	faults = append(faults, st.Validate()...)
 	faults = append(faults, c.Engine.Validate()...)
 	faults = append(faults, c.Identity.Validate()...)
+	faults = append(faults, c.Privacy.Validate()...)
+	if len(c.Identity.Pseudonymise) > 0 && len(c.Privacy.KeyFiles) == 0 {
+		faults = append(faults, fmt.Errorf("identity.pseudonymise: %s: needs privacy.key_files", strings.Join(c.Identity.Pseudonymise, ", ")))
+	}
 	faults = append(faults, c.Routes.Validate()...)
 	faults = append(faults, c.Baseline.Validate()...)
 	faults = append(faults, c.Incidents.Validate()...)

@@ -20,6 +20,7 @@ import (
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
 	"github.com/gatewatch/gatewatch/ingest/logfile"
+	"github.com/gatewatch/gatewatch/ingest/pseudonym"
 	"github.com/gatewatch/gatewatch/ingest/ship"
 	"github.com/gatewatch/gatewatch/parsers"
 )
@@ -35,6 +36,7 @@ type ImportOptions struct {
 	Format   parsers.Spec
 	Parse    parsers.Options
 	Identity enrich.Config
+	Privacy  pseudonym.Config
 	DataDir  string // of the server, whose secret is used
 	Secret   string // file that holds the secret, when the server is elsewhere
 
@@ -81,7 +83,15 @@ func Import(ctx context.Context, o ImportOptions) (ImportReport, error) {
 		return ImportReport{}, err
 	}
 	o.Parse.WireFields = o.Identity.WireFields()
-	norm, err := enrich.NewNormalizer(o.Identity, enrich.NormalizerOptions{Key: secret})
+	maker, err := pseudonym.New(o.Privacy)
+	if err != nil {
+		return ImportReport{}, err
+	}
+	known := enrich.NormalizerOptions{Key: secret}
+	if maker != nil {
+		known.Pseudonyms = maker
+	}
+	norm, err := enrich.NewNormalizer(o.Identity, known)
 	if err != nil {
 		return ImportReport{}, err
 	}
@@ -94,7 +104,7 @@ func Import(ctx context.Context, o ImportOptions) (ImportReport, error) {
 	if err := mayIngest(ctx, o); err != nil {
 		return ImportReport{}, err
 	}
-	im := &importer{opt: o, norm: norm, sink: sink}
+	im := &importer{opt: o, norm: norm, server: sink, sink: pseudonym.NewSink(maker, sink, sink)}
 	if err := im.open(); err != nil {
 		return ImportReport{}, err
 	}
@@ -133,7 +143,8 @@ func mayIngest(ctx context.Context, o ImportOptions) error {
 type importer struct {
 	opt     ImportOptions
 	norm    *enrich.Normalizer
-	sink    *ship.Sink
+	server  *ship.Sink
+	sink    ingest.Sink  // the server, behind what keeps sealed identities
 	waiting []*importLog // by start
 	active  []*importLog
 	report  ImportReport
@@ -176,7 +187,7 @@ func (im *importer) open() error {
 // resume asks the server where each log stands.
 func (im *importer) resume(ctx context.Context) error {
 	for _, l := range im.waiting {
-		position, some, err := im.sink.Position(ctx, l.source, l.gen)
+		position, some, err := im.server.Position(ctx, l.source, l.gen)
 		if err != nil {
 			return err
 		}

@@ -78,7 +78,7 @@ func (b *builder) syslogInputs() error {
 		list = append(list, l)
 	}
 	server, err := syslog.New(syslog.Options{
-		Listeners: list, Sink: b.server.committer, Normalizer: b.norm, Logger: b.log, Registerer: b.registry,
+		Listeners: list, Sink: b.sink, Normalizer: b.norm, Logger: b.log, Registerer: b.registry,
 	})
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ import (
 	"github.com/gatewatch/gatewatch/incident/ocsf"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
+	"github.com/gatewatch/gatewatch/ingest/pseudonym"
 	"github.com/gatewatch/gatewatch/ingest/route"
 	"github.com/gatewatch/gatewatch/ingest/syslog"
 	"github.com/gatewatch/gatewatch/ingest/tail"
@@ -108,14 +109,17 @@ type builder struct {
 	registry *prometheus.Registry
 	server   *Server
 
-	secret   []byte
-	set      *rules.Set
-	routes   *route.Templates
-	geo      geoFiles
-	enricher *enrich.Enricher
-	norm     *enrich.Normalizer
-	watch    *enrich.LoadBalancerWatch
-	follower *tail.Follower
+	secret     []byte
+	pseudonyms *pseudonym.Maker // nil: none are wanted
+	set        *rules.Set
+	routes     *route.Templates
+	geo        geoFiles
+	enricher   *enrich.Enricher
+	norm       *enrich.Normalizer
+	asker      *enrich.Normalizer
+	sink       ingest.Sink // the committer, behind what keeps sealed identities
+	watch      *enrich.LoadBalancerWatch
+	follower   *tail.Follower
 }
 
 func (b *builder) build(ctx context.Context) error {
@@ -211,7 +215,24 @@ func (b *builder) enrichment(ctx context.Context) (err error) {
 		return fmt.Errorf("load the inventory: %w", err)
 	}
 	b.watch = enrich.NewLoadBalancerWatch()
-	b.norm, err = enrich.NewNormalizer(b.cfg.Identity, enrich.NormalizerOptions{Key: b.secret, Watch: b.watch})
+	return b.identities()
+}
+
+// identities makes the normalisers: one for what is stored, and one for who asks /v1/check, which leaves no trace.
+func (b *builder) identities() error {
+	pseudonyms, err := pseudonym.New(b.cfg.Privacy)
+	if err != nil {
+		return err
+	}
+	b.pseudonyms = pseudonyms
+	stored, asked := enrich.NormalizerOptions{Key: b.secret, Watch: b.watch}, enrich.NormalizerOptions{Key: b.secret}
+	if pseudonyms != nil {
+		stored.Pseudonyms, asked.Pseudonyms = pseudonyms, pseudonyms.Asker()
+	}
+	if b.norm, err = enrich.NewNormalizer(b.cfg.Identity, stored); err != nil {
+		return err
+	}
+	b.asker, err = enrich.NewNormalizer(b.cfg.Identity, asked)
 	return err
 }
 
@@ -342,6 +363,7 @@ func (b *builder) ingest(context.Context) (err error) {
 		unblock()
 		return err
 	}
+	b.sink = pseudonym.NewSink(b.pseudonyms, identities{s.store}, s.committer)
 	b.life.run("committer", func(ctx context.Context) error {
 		defer close(stopped)
 		defer context.AfterFunc(ctx, func() { // the stop of detection must not wait for a block that nobody takes
@@ -364,7 +386,7 @@ func (b *builder) rest(ctx context.Context) error {
 	}
 	rest, err := api.New(api.Deps{
 		Config: b.cfg.API, Incidents: s.incidents, Store: s.store, Keys: keys,
-		Sink: s.committer, Positions: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm,
+		Sink: b.sink, Positions: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm, Asker: b.asker, Identities: identities{s.store},
 		Limits: ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, WireFields: b.cfg.Identity.WireFields(),
 		Decisions: s.decisions, Notifications: s.notifier, Exceptions: s.exceptions, Inventory: s.inventory,
 		Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
@@ -400,7 +422,7 @@ func (b *builder) sources(context.Context) error {
 		return err
 	}
 	b.follower, err = tail.New(tail.Options{
-		Sources: sources, StateDir: filepath.Join(b.cfg.DataDir, "sources"), Sink: b.server.committer,
+		Sources: sources, StateDir: filepath.Join(b.cfg.DataDir, "sources"), Sink: b.sink,
 		Normalizer: b.norm, FromEnd: b.cfg.Ingest.FromEnd, Logger: b.log, Registerer: b.registry,
 	})
 	if err != nil {

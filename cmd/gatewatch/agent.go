@@ -106,7 +106,7 @@ func (c *agentCmd) fromConfig(o *agent.Options) error {
 	if err != nil {
 		return err
 	}
-	o.Identity = cfg.Identity
+	o.Identity, o.Privacy = cfg.Identity, cfg.Privacy
 	for _, s := range cfg.Sources {
 		location, err := time.LoadLocation(s.TimeZone)
 		if err != nil {

@@ -46,7 +46,7 @@ func (c *importCmd) Run(ctx context.Context, std streams, log *slog.Logger) erro
 		if err != nil {
 			return err
 		}
-		o.Identity = cfg.Identity
+		o.Identity, o.Privacy = cfg.Identity, cfg.Privacy
 	}
 	bar := newProgress(std.Err, files)
 	o.Progress = bar.add

@@ -29,6 +29,7 @@ type cli struct {
 	Incidents incidentsCmd `cmd:"" help:"List, show and work on incidents of a running server."`
 	Decisions decisionsCmd `cmd:"" help:"Ban, throttle and freeze by hand; list and undo what is decided."`
 	Keys      keysCmd      `cmd:"" help:"Create, list and revoke API keys of a running server."`
+	Privacy   privacyCmd   `cmd:"" help:"Keys of pseudonyms, and whom they stand for."`
 	Import    importCmd    `cmd:"" help:"Load history into a running server."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the store's schema up to date, or show where it stands."`
 	Engine    engineCmd    `cmd:"" help:"Install or run the embedded ClickHouse engine."`

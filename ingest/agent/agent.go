@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatewatch/gatewatch/ingest/enrich"
+	"github.com/gatewatch/gatewatch/ingest/pseudonym"
 	"github.com/gatewatch/gatewatch/ingest/ship"
 	"github.com/gatewatch/gatewatch/ingest/tail"
 	"github.com/gatewatch/gatewatch/parsers"
@@ -44,8 +45,8 @@ type Options struct {
 	// SecretFile holds the installation's secret, under which sessions and API keys are hashed. Agents that share it give
 	// a session one name. Empty: one is made in StateDir, and sessions are told apart per agent.
 	SecretFile string
-	// Pseudonyms is needed when Identity asks for pseudonyms.
-	Pseudonyms enrich.Pseudonyms
+	// Privacy names the keys of the pseudonyms that Identity asks for.
+	Privacy pseudonym.Config
 
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics
@@ -69,7 +70,15 @@ func New(o Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	norm, err := enrich.NewNormalizer(o.Identity, enrich.NormalizerOptions{Key: secret, Pseudonyms: o.Pseudonyms})
+	maker, err := pseudonym.New(o.Privacy)
+	if err != nil {
+		return nil, err
+	}
+	known := enrich.NormalizerOptions{Key: secret}
+	if maker != nil {
+		known.Pseudonyms = maker
+	}
+	norm, err := enrich.NewNormalizer(o.Identity, known)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +91,7 @@ func New(o Options) (*Agent, error) {
 		return nil, err
 	}
 	follower, err := tail.New(tail.Options{
-		Sources: sources, StateDir: filepath.Join(o.StateDir, "checkpoints"), Sink: sink, Normalizer: norm,
+		Sources: sources, StateDir: filepath.Join(o.StateDir, "checkpoints"), Sink: pseudonym.NewSink(maker, sink, sink), Normalizer: norm,
 		FromEnd: o.FromEnd, Logger: o.Logger, Registerer: o.Registerer,
 	})
 	if err != nil {

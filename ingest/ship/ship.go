@@ -94,7 +94,7 @@ func New(o Options) (*Sink, error) {
 		return nil, fmt.Errorf("ship: %w", err)
 	}
 	return &Sink{
-		opt: o, url: strings.TrimSuffix(o.Server, "/") + EventsPath, client: o.Client,
+		opt: o, url: strings.TrimSuffix(o.Server, "/"), client: o.Client,
 		metrics: newMetrics(o.Registerer), encoder: enc,
 	}, nil
 }
@@ -125,8 +125,11 @@ func (s *Sink) Write(ctx context.Context, b *ingest.Batch) error {
 	if len(body) > s.opt.MaxBody && len(b.Events) > 1 {
 		return s.split(ctx, b)
 	}
-	packed := s.encoder.EncodeAll(body, make([]byte, 0, len(body)/8))
-	err := s.deliver(ctx, b, packed)
+	m := message{path: EventsPath, kind: "application/x-ndjson", body: body, events: len(b.Events), header: func(h http.Header) {
+		b.SetHeader(h)
+		h.Set(ingest.HeaderNormalized, "1")
+	}}
+	err := s.deliver(ctx, m)
 	if errors.Is(err, ingest.ErrTooLarge) {
 		if len(b.Events) > 1 {
 			return s.split(ctx, b)
@@ -169,15 +172,24 @@ func halves(b *ingest.Batch) (*ingest.Batch, *ingest.Batch) {
 	return &first, &second
 }
 
-// deliver posts one body until the server decides about it.
-func (s *Sink) deliver(ctx context.Context, b *ingest.Batch, body []byte) error {
+// message is one post.
+type message struct {
+	path, kind string
+	body       []byte
+	events     int
+	header     func(http.Header) // nil: none of its own
+}
+
+// deliver posts one message until the server decides about it.
+func (s *Sink) deliver(ctx context.Context, m message) error {
+	m.body = s.encoder.EncodeAll(m.body, make([]byte, 0, len(m.body)/8))
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = s.opt.RetryMin, s.opt.RetryMax
 	wait.Reset()
 	for {
-		err := s.post(ctx, b, body)
+		err := s.post(ctx, m)
 		if err == nil {
-			s.metrics.sent(len(b.Events), len(body))
+			s.metrics.sent(m.events, len(m.body))
 			s.state.reached(s.opt.Logger)
 			return nil
 		}
@@ -207,17 +219,18 @@ func (s *Sink) deliver(ctx context.Context, b *ingest.Batch, body []byte) error 
 }
 
 // post makes one attempt.
-func (s *Sink) post(ctx context.Context, b *ingest.Batch, body []byte) error {
+func (s *Sink) post(ctx context.Context, m message) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opt.Timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+m.path, bytes.NewReader(m.body))
 	if err != nil {
 		return err
 	}
-	b.SetHeader(req.Header)
-	req.Header.Set(ingest.HeaderNormalized, "1")
+	if m.header != nil {
+		m.header(req.Header)
+	}
 	req.Header.Set("Authorization", "Bearer "+s.opt.Key)
-	req.Header.Set("Content-Type", "application/x-ndjson")
+	req.Header.Set("Content-Type", m.kind)
 	req.Header.Set("Content-Encoding", "zstd")
 	res, err := s.client.Do(req)
 	if err != nil {

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/gatewatch/gatewatch/api/client"
+	"github.com/gatewatch/gatewatch/ingest/pseudonym"
+)
+
+// privacyCmd makes the keys of pseudonyms, and opens what they sealed.
+type privacyCmd struct {
+	Keygen privacyKeygenCmd `cmd:"" help:"Make a pseudonym key for the servers and agents, and a reveal key for their owner."`
+	Reveal privacyRevealCmd `cmd:"" help:"Tell whom pseudonyms stand for, with the reveal key, which never leaves this machine."`
+}
+
+type privacyKeygenCmd struct {
+	Dir string `help:"Folder for the files pseudonym.key and reveal.key; existing ones are not overwritten." default:"." placeholder:"DIR"`
+}
+
+// Run writes the two files and prints the recipient, alone.
+func (c *privacyKeygenCmd) Run(std streams) error {
+	recipient, reveal, err := pseudonym.NewRevealKey()
+	if err != nil {
+		return err
+	}
+	for _, f := range []struct{ name, text string }{{"pseudonym.key", pseudonym.NewKey()}, {"reveal.key", reveal}} {
+		if err := writeNew(filepath.Join(c.Dir, f.name), f.text); err != nil {
+			return err
+		}
+	}
+	if _, err := fmt.Fprintf(std.Err, "%s: name it in privacy.key_files of every server and agent\n%s: keep it away from them; "+
+		"without it no pseudonym can be reversed\nprivacy.recipient:\n",
+		filepath.Join(c.Dir, "pseudonym.key"), filepath.Join(c.Dir, "reveal.key")); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(std.Out, recipient)
+	return err
+}
+
+// writeNew writes a file that only its owner reads, and refuses to overwrite one.
+func writeNew(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names it
+	if err != nil {
+		return fmt.Errorf("write a key: %w", err)
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}
+
+type privacyRevealCmd struct {
+	Server    string   `help:"The server's address." default:"http://127.0.0.1:8642" placeholder:"URL"`
+	Key       string   `help:"API key with the role admin; better given as GATEWATCH_KEY." placeholder:"KEY"`
+	RevealKey string   `help:"File with the reveal key." default:"reveal.key" placeholder:"FILE"`
+	Names     []string `arg:"" name:"pseudonym" help:"Users (pn_…) or addresses (fd67:…) as the store names them."`
+}
+
+// Run prints pseudonym and identity, separated by a tab, one a line.
+func (c *privacyRevealCmd) Run(ctx context.Context, std streams) error {
+	text, err := os.ReadFile(c.RevealKey)
+	if err != nil {
+		return fmt.Errorf("--reveal-key: %w", err)
+	}
+	opener, err := pseudonym.NewOpener(string(text))
+	if err != nil {
+		return fmt.Errorf("--reveal-key %s: %w", c.RevealKey, err)
+	}
+	server, err := client.New(c.Server, c.Key)
+	if err != nil {
+		return err
+	}
+	for _, name := range c.Names {
+		sealed, err := server.Identity(ctx, name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", oneLine(name), err)
+		}
+		who, err := opener.Open(sealed)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(std.Out, "%s\t%s\n", sealed.Pseudonym, oneLine(who)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
