@@ -135,9 +135,12 @@ func (b *bench) example(name string) (target, body string, headers []string) {
 	target = strings.ReplaceAll(target, "/endpoints/{id}", "/endpoints/"+ordersID)
 	target = strings.ReplaceAll(target, "{service}", "shop")
 	target = strings.ReplaceAll(target, "{pseudonym}", alice.Pseudonym)
+	target = strings.ReplaceAll(target, "/policies/{id}", "/policies/guarded")
 	switch name {
 	case "PATCH /v1/endpoints/{id}":
 		body = `{"owner":"team orders","sensitivity":"high"}`
+	case "PUT /v1/policies/{id}":
+		body = `{"route":"/orders/*","auth":true,"rate":{"requests":100,"per":"1m","by":"user"}}`
 	case "PUT /v1/openapi/{service}":
 		body = shopDocument
 	case "GET /v1/ingest/position":

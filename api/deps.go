@@ -24,6 +24,7 @@ import (
 	"github.com/gatewatch/gatewatch/incident/notify"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/inventory"
+	"github.com/gatewatch/gatewatch/inventory/policy"
 	"github.com/gatewatch/gatewatch/rules"
 )
 
@@ -51,6 +52,7 @@ type Deps struct {
 	Exceptions *exception.Registry
 	Inventory  *inventory.Catalogue
 	Identities Identities
+	Policies   *policy.Registry
 	Baselines  Baselines
 	Rules      *rules.Set
 	Detectors  []detect.Info // all, rules included

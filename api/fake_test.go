@@ -28,6 +28,7 @@ import (
 	"github.com/gatewatch/gatewatch/incident/exception"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/inventory"
+	"github.com/gatewatch/gatewatch/inventory/policy"
 	"github.com/gatewatch/gatewatch/rules"
 )
 
@@ -317,6 +318,7 @@ type bench struct {
 	exceptions *exception.Registry
 	identities fakeIdentities
 	inventory  *inventory.Catalogue
+	policies   *policy.Registry
 
 	secrets map[Role]string
 	first   string // id of an incident
@@ -347,6 +349,10 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 	if _, err := b.inventory.PutDocument(context.Background(), "shop", []byte(shopDocument), "ann"); err != nil {
 		t.Fatal(err)
 	}
+	b.policies = policy.NewRegistry(b.store, nil, func() time.Time { return noon })
+	if _, _, err := b.policies.Put(context.Background(), "guarded", 0, policy.New{Route: "/orders/*", Auth: true, MinTLS: "1.2"}, "ann"); err != nil {
+		t.Fatal(err)
+	}
 	keys, err := NewKeys(context.Background(), b.store, func() time.Time { return noon })
 	if err != nil {
 		t.Fatal(err)
@@ -362,8 +368,9 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 	}
 	d := Deps{
 		Config: Config{RatePerSecond: 1e9, Burst: 1e6}, Incidents: b.manager, Store: b.store, Keys: keys,
-		Decisions: b.book, Notifications: &fakeNotifications{}, Exceptions: b.exceptions, Inventory: b.inventory, Identities: b.identities, Sink: b.sink,
-		Positions: fakePositions{}, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
+		Decisions: b.book, Notifications: &fakeNotifications{}, Exceptions: b.exceptions, Inventory: b.inventory, Policies: b.policies,
+		Identities: b.identities,
+		Sink:       b.sink, Positions: fakePositions{}, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
 		Rules: set, Detectors: append(set.Infos(), baseline.Infos()...), Version: "test",
 		Now: func() time.Time { return noon.Add(24 * time.Hour) },
 	}

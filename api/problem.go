@@ -12,6 +12,7 @@ import (
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/inventory"
+	"github.com/gatewatch/gatewatch/inventory/policy"
 )
 
 // Problem is an error as RFC 9457 writes it. Type is always about:blank: Title and Status say what kind it is.
@@ -66,7 +67,8 @@ func storeFault(err error) error {
 		conflict *incident.ConflictError
 	)
 	if errors.As(err, &p) || errors.As(err, &invalid) || errors.As(err, &conflict) ||
-		errors.Is(err, incident.ErrNotFound) || errors.Is(err, inventory.ErrNoEndpoint) || errors.Is(err, inventory.ErrNoDocument) || errors.Is(err, context.Canceled) {
+		errors.Is(err, incident.ErrNotFound) || errors.Is(err, inventory.ErrNoEndpoint) || errors.Is(err, inventory.ErrNoDocument) ||
+		errors.Is(err, policy.ErrNotFound) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return unavailable("the store did not answer", err)
@@ -95,6 +97,8 @@ func problemOf(err error) *Problem {
 		return p
 	case errors.Is(err, incident.ErrNotFound):
 		return problem(http.StatusNotFound, "no such incident")
+	case errors.Is(err, policy.ErrNotFound):
+		return problem(http.StatusNotFound, policy.ErrNotFound.Error())
 	case errors.Is(err, inventory.ErrNoEndpoint):
 		return problem(http.StatusNotFound, inventory.ErrNoEndpoint.Error())
 	case errors.Is(err, inventory.ErrNoDocument):

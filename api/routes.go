@@ -86,6 +86,11 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/v1/openapi/:service", readers, s.compareDocument},
 		{http.MethodPut, "/v1/openapi/:service", analysts, s.putDocument},
 		{http.MethodDelete, "/v1/openapi/:service", analysts, s.deleteDocument},
+		{http.MethodGet, "/v1/policies", readers, s.listPolicies},
+		{http.MethodGet, "/v1/policies/:id", readers, s.getPolicy},
+		{http.MethodPut, "/v1/policies/:id", analysts, s.putPolicy},
+		{http.MethodDelete, "/v1/policies/:id", analysts, s.deletePolicy},
+		{http.MethodGet, "/v1/reports/access", readers, s.reportAccess},
 
 		{http.MethodPost, "/v1/ingest/raw", ingesters, s.ingestRaw},
 		{http.MethodGet, "/v1/ingest/position", ingesters, s.ingestPosition},

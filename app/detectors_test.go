@@ -3,6 +3,7 @@ package app
 import (
 	"testing"
 
+	"github.com/gatewatch/gatewatch/inventory/policy"
 	"github.com/gatewatch/gatewatch/rules"
 )
 
@@ -12,7 +13,7 @@ func TestDetectorsHaveNamesOfTheirOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	infos := detectorInfos(set)
+	infos := append(detectorInfos(set), policy.Infos()...)
 	if len(infos) < 50 {
 		t.Fatalf("only %d detectors", len(infos))
 	}

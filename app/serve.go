@@ -32,6 +32,7 @@ import (
 	"github.com/gatewatch/gatewatch/ingest/syslog"
 	"github.com/gatewatch/gatewatch/ingest/tail"
 	"github.com/gatewatch/gatewatch/inventory"
+	"github.com/gatewatch/gatewatch/inventory/policy"
 	"github.com/gatewatch/gatewatch/parsers"
 	"github.com/gatewatch/gatewatch/rules"
 	"github.com/gatewatch/gatewatch/store"
@@ -66,6 +67,7 @@ type Server struct {
 	exceptions *exception.Registry
 	inventory  *inventory.Catalogue
 	notifier   *notify.Notifier
+	policies   *policy.Registry
 	committer  *ingest.Committer
 	stream     *stream
 	learner    *learner
@@ -266,8 +268,18 @@ func (b *builder) detection(ctx context.Context) (err error) {
 		return err
 	}
 	learned := baseline.NewDetectors(b.cfg.Baseline)
+	guard := policy.NewDetector()
+	identified, err := s.inventory.Identified(ctx)
+	if err != nil {
+		return err
+	}
+	guard.Know(identified)
+	s.policies = policy.NewRegistry(s.store, guard.Use, b.opts.now)
+	if err := s.policies.Load(ctx); err != nil {
+		return fmt.Errorf("load policies: %w", err)
+	}
 	s.stream = newStream(stream{
-		store: s.store, incidents: s.incidents, learned: learned, learner: s.learner, log: b.log,
+		store: s.store, incidents: s.incidents, learned: learned, policies: guard, learner: s.learner, log: b.log,
 		file: filepath.Join(b.cfg.DataDir, "detection.json"), now: b.opts.now,
 	}, b.set.NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}}), b.set.NewWindows(rules.WindowOptions{}))
 	s.stream.history, err = b.history(ctx)
@@ -388,8 +400,8 @@ func (b *builder) rest(ctx context.Context) error {
 		Config: b.cfg.API, Incidents: s.incidents, Store: s.store, Keys: keys,
 		Sink: b.sink, Positions: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm, Asker: b.asker, Identities: identities{s.store},
 		Limits: ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, WireFields: b.cfg.Identity.WireFields(),
-		Decisions: s.decisions, Notifications: s.notifier, Exceptions: s.exceptions, Inventory: s.inventory,
-		Baselines: learning{s.learner}, Rules: b.set, Detectors: detectorInfos(b.set),
+		Decisions: s.decisions, Notifications: s.notifier, Exceptions: s.exceptions, Inventory: s.inventory, Policies: s.policies,
+		Baselines: learning{s.learner}, Rules: b.set, Detectors: append(detectorInfos(b.set), policy.Infos()...),
 		Console: web.Handler(), Version: b.opts.Version, Logger: b.log, Registry: b.registry,
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/inventory/policy"
 	"github.com/gatewatch/gatewatch/store"
 )
 
@@ -42,6 +43,7 @@ type stream struct {
 	history   *history // nil: none is judged apart
 	incidents *incident.Manager
 	learned   *baseline.Detectors
+	policies  *policy.Detector
 	learner   *learner
 	log       *slog.Logger
 	file      string // of the saved place
@@ -82,7 +84,7 @@ func newStream(s stream, windows, apart detect.Detector) *stream {
 			st.findings = append(st.findings, f)
 		}
 	}
-	st.judge = detect.NewJudge(emit, append([]detect.Detector{windows}, st.learned.List()...)...)
+	st.judge = detect.NewJudge(emit, append([]detect.Detector{windows, st.policies}, st.learned.List()...)...)
 	st.ahead = newAhead(st.log, emit, apart)
 	st.learner.confirmed = confirmedOf(st.incidents)
 	return st

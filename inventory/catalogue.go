@@ -214,6 +214,26 @@ func (c *Catalogue) Patch(ctx context.Context, id string, version uint64, p Patc
 	return after, err
 }
 
+// All returns every endpoint, orphans included, without its callers.
+func (c *Catalogue) All(ctx context.Context, p Period) ([]*Endpoint, error) {
+	return c.assemble(ctx, p)
+}
+
+// Identified tells since when services' logs have shown credentials, in event time.
+func (c *Catalogue) Identified(ctx context.Context) (map[string]time.Time, error) {
+	uses, err := c.repo.EndpointUses(ctx, Period{})
+	if err != nil {
+		return nil, err
+	}
+	since := map[string]time.Time{}
+	for _, u := range uses {
+		if first, ok := since[u.Service]; u.Identity != Anonymous && (!ok || u.First.Before(first)) {
+			since[u.Service] = u.First
+		}
+	}
+	return since, nil
+}
+
 // CountedSince is the first day whose requests are in the counts, zero when there is none.
 func (c *Catalogue) CountedSince(ctx context.Context) (time.Time, error) {
 	return c.repo.CountedSince(ctx)

@@ -82,13 +82,16 @@ func (e *Endpoint) add(u *Use) {
 		e.Statuses[strconv.Itoa(u.Status)] += u.Requests
 	}
 	e.Auth[u.Identity] += u.Requests
-	if v := transport(u); v != "" {
+	if v := u.Transport(); v != "" {
 		e.TLS[v] += u.Requests
 	}
 }
 
-// transport is a use's TLS version, http when it was not encrypted, empty when the log does not tell.
-func transport(u *Use) string {
+// Uses returns the parts that the endpoint's requests are made of, those outside the period with no requests.
+func (e *Endpoint) Uses() []Use { return e.uses }
+
+// Transport is a use's TLS version, http when it was not encrypted, empty when the log does not tell.
+func (u *Use) Transport() string {
 	switch {
 	case u.TLSVersion != "":
 		return u.TLSVersion

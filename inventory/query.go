@@ -28,7 +28,7 @@ func (f *Filter) Match(e *Endpoint) bool {
 	switch {
 	case f.Service != "" && e.Service != f.Service,
 		len(f.Methods) > 0 && !slices.Contains(f.Methods, e.Method),
-		f.Route != "" && !matchRoute(f.Route, e.Route),
+		f.Route != "" && !MatchRoute(f.Route, e.Route),
 		len(f.Types) > 0 && !slices.Contains(f.Types, e.Type),
 		len(f.Sensitivities) > 0 && !slices.Contains(f.Sensitivities, e.Sensitivity),
 		len(f.Standings) > 0 && !slices.Contains(f.Standings, e.Standing),
@@ -45,8 +45,8 @@ func (f *Filter) Match(e *Endpoint) bool {
 	return strings.Contains(text, strings.ToLower(f.Text))
 }
 
-// matchRoute compares a route with a pattern: the route itself, or its beginning and a star.
-func matchRoute(pattern, route string) bool {
+// MatchRoute compares a route with a pattern: the route itself, or its beginning and a star.
+func MatchRoute(pattern, route string) bool {
 	if beginning, ok := strings.CutSuffix(pattern, "*"); ok && strings.HasPrefix(route, beginning) {
 		return true
 	}

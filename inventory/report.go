@@ -2,7 +2,9 @@ package inventory
 
 import (
 	"context"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -23,52 +25,44 @@ type Access struct {
 	Data        []string    `json:"data"`
 }
 
-// Report says who accessed which endpoints in a period.
+// Report says who accessed which endpoints in a period. Each tells the accesses.
 type Report struct {
 	Period       Period
 	CountedSince time.Time // the first day that is counted at all; zero: nothing is
 	Endpoints    []*Endpoint
-	Accesses     []Access // the most requests first
-	Truncated    bool     // there are more
+
+	repo Repository
+	of   map[Key]*Endpoint
 }
 
-// MaxAccesses is how many rows a report has at most.
-const MaxAccesses = 50_000
-
-// Accesses reports who accessed the endpoints that f selects in a period of whole days.
+// Accesses prepares a report about the endpoints that f selects, in a period of whole days.
 func (c *Catalogue) Accesses(ctx context.Context, f Filter, p Period) (*Report, error) {
 	all, err := c.assemble(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Period: p}
+	r := &Report{Period: p, Endpoints: []*Endpoint{}, repo: c.repo, of: map[Key]*Endpoint{}}
 	if r.CountedSince, err = c.repo.CountedSince(ctx); err != nil {
 		return nil, err
 	}
-	of := map[Key]*Endpoint{}
-	var keys []Key
 	for _, e := range all {
-		if !f.Match(e) || len(e.uses) == 0 {
+		if !f.Match(e) || e.Requests == 0 {
 			continue
 		}
 		r.Endpoints = append(r.Endpoints, e)
 		for _, k := range e.keys {
-			of[k] = e
-			keys = append(keys, k)
+			r.of[k] = e
 		}
 	}
-	err = c.repo.EndpointAccesses(ctx, keys, p, MaxAccesses+1, func(a Access) error {
-		e := of[a.Key]
-		if e == nil { // the join of services and routes is wider than the keys
-			return nil
-		}
-		if len(r.Accesses) == MaxAccesses {
-			r.Truncated = true
-			return nil
-		}
+	return r, c.count(ctx, r.Endpoints, p)
+}
+
+// Each calls fn with every access of the report, the most requests first; limit at most, 0: all.
+func (r *Report) Each(ctx context.Context, limit int, fn func(Access) error) error {
+	keys := slices.SortedFunc(maps.Keys(r.of), Key.compare)
+	return r.repo.EndpointAccesses(ctx, keys, r.Period, limit, func(a Access) error {
+		e := r.of[a.Key]
 		a.Key, a.Sensitivity, a.Data = e.Key, e.Sensitivity, e.Data
-		r.Accesses = append(r.Accesses, a)
-		return nil
+		return fn(a)
 	})
-	return r, err
 }

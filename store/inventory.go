@@ -123,12 +123,15 @@ func (s *Store) EndpointAccesses(
 	st := newStatement()
 	table := st.keyTable([][]inventory.Key{keys})
 	st.add(st.within(p))
+	last := ""
+	if limit > 0 {
+		last = "\nLIMIT " + strconv.Itoa(limit)
+	}
 	rows, err := s.conn.Query(ctx, `SELECT service, method, route, user, client_ip, sum(requests) AS n, sum(successes), sum(refused),
     sum(failures), sum(bytes_out), min(first_seen), max(last_seen)
 FROM endpoint_callers INNER JOIN `+table+` AS wanted USING (service, method, route)`+st.clause()+`
 GROUP BY service, method, route, user, client_ip
-ORDER BY n DESC, service, route, method, user, client_ip
-LIMIT `+strconv.Itoa(limit), arguments(st.params)...)
+ORDER BY n DESC, service, route, method, user, client_ip`+last, arguments(st.params)...)
 	if err != nil {
 		return wrap("read accesses", err)
 	}

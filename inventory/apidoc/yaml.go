@@ -7,8 +7,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxNodes bounds what aliases may make of a YAML document.
-const maxNodes = 3_000_000
+// The bounds of a YAML document: its nodes, and those that aliases repeat.
+const (
+	maxNodes   = 3_000_000
+	maxAliased = 100_000
+)
 
 // readYAML turns YAML into maps, lists, booleans and strings; numbers stay text. The library's own decoding into maps
 // compares every key of a mapping with every other one, so that a few megabytes would take minutes; its syntax tree is
@@ -23,20 +26,24 @@ func readYAML(data []byte) (v any, err error) {
 	if err := yaml.Unmarshal(data, &root); err != nil {
 		return nil, err
 	}
-	t := &tree{left: maxNodes, open: map[*yaml.Node]bool{}}
+	t := &tree{left: maxNodes, aliased: maxAliased, open: map[*yaml.Node]bool{}}
 	return t.value(&root)
 }
 
 // tree converts nodes.
 type tree struct {
-	left int
-	open map[*yaml.Node]bool // aliased nodes that are being converted
+	left    int
+	aliased int
+	open    map[*yaml.Node]bool // aliased nodes that are being converted
 }
 
 var errAliases = errors.New("its aliases make too much of it, or refer to themselves")
 
 func (t *tree) value(n *yaml.Node) (any, error) {
-	if t.left--; t.left < 0 {
+	if len(t.open) > 0 {
+		t.aliased--
+	}
+	if t.left--; t.left < 0 || t.aliased < 0 {
 		return nil, errAliases
 	}
 	switch n.Kind {
