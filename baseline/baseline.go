@@ -20,6 +20,8 @@ import (
 type Config struct {
 	// Schedule is the cron expression (five fields) of the recomputation. Default "17 3 * * *": once a night.
 	Schedule string `yaml:"schedule"`
+	// Jitter puts each start off by up to so much, 0 to 6h. Default 5m; a negative one is none.
+	Jitter time.Duration `yaml:"jitter"`
 	// TimeZone is the IANA zone of Schedule and of the hours of the week that are learned. Default "UTC".
 	TimeZone string `yaml:"time_zone"`
 	// WindowDays is how many days of history a model is learned from, 1 to 90. Default 28.
@@ -72,6 +74,9 @@ func (c Config) withDefaults() Config {
 	}
 	text(&c.Schedule, "17 3 * * *")
 	text(&c.TimeZone, "UTC")
+	if c.Jitter == 0 {
+		c.Jitter = 5 * time.Minute
+	}
 	num(&c.WindowDays, 28)
 	num(&c.MinDays, 3)
 	num(&c.DriftDays, 5)
@@ -102,6 +107,7 @@ func (c Config) Validate() []error {
 	if _, err := ParseSchedule(c.Schedule, c.TimeZone); err != nil {
 		faults = append(faults, err)
 	}
+	check(c.Jitter <= 6*time.Hour, "baseline.jitter: %s, want up to 6h", c.Jitter)
 	check(c.WindowDays >= 1 && c.WindowDays <= 90, "baseline.window_days: %d, want 1 to 90", c.WindowDays)
 	check(c.MinDays >= 1 && c.MinDays <= c.WindowDays, "baseline.min_days: %d, want 1 to window_days (%d)", c.MinDays, c.WindowDays)
 	check(c.DriftDays >= 3 && c.DriftDays <= 28, "baseline.drift_days: %d, want 3 to 28", c.DriftDays)

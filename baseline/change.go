@@ -65,9 +65,15 @@ func (c Change) size() float64 { return max(c.Before, c.After) - min(c.Before, c
 func (m *Model) Changes() []Change { return m.changes }
 
 // Accepted returns what the snapshot after last carries on: what last was learned under and what it found itself, with
-// what people accepted since; without what lies before from, where no history is left to change. The result is sorted.
+// what people accepted and no roll back forgot; without what lies before from, where no history is left to change. The
+// result is sorted.
 func Accepted(last *Model, byPeople []Acceptance, from time.Time) []Acceptance {
-	all := slices.Clone(byPeople)
+	var all []Acceptance
+	for _, a := range byPeople {
+		if last == nil || a.At.After(last.Snapshot.Forgotten) {
+			all = append(all, a)
+		}
+	}
 	if last != nil {
 		all = append(all, last.Snapshot.Accepted...)
 		for _, c := range last.changes {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -31,6 +32,11 @@ type RunnerOptions struct {
 	Snapshot func(ctx context.Context) (Snapshot, error)
 	// Publish takes a model that has been stored; nil: nobody waits for it.
 	Publish func(*Model)
+	// Leases keeps servers on one store apart; nil: there is one server. Holder names this one, the same after a restart.
+	Leases Leases
+	Holder string
+	// LeaseTime is the length of a lease, 2 minutes by default.
+	LeaseTime time.Duration
 	// Now is the wall clock of the jobs' times; nil leaves them zero. It does not enter a model.
 	Now func() time.Time
 	Log *slog.Logger
@@ -53,6 +59,9 @@ func NewRunner(opts RunnerOptions) *Runner {
 	}
 	if opts.Now == nil {
 		opts.Now = func() time.Time { return time.Time{} }
+	}
+	if opts.LeaseTime == 0 {
+		opts.LeaseTime = leaseTime
 	}
 	return &Runner{opts: opts}
 }
@@ -78,11 +87,12 @@ func (r *Runner) Recompute(ctx context.Context, reason string) (Job, error) {
 	return r.run(ctx, reason, nil)
 }
 
-// Cancel stops the running recomputation; it reports whether there was one.
-func (r *Runner) Cancel() bool {
+// Cancel stops the running recomputation, when it is the job of that id; it reports whether it was. The job has ended when
+// Wait returns.
+func (r *Runner) Cancel(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.current == nil {
+	if r.current == nil || r.current.ID != id {
 		return false
 	}
 	r.cancel()
@@ -99,32 +109,62 @@ func (r *Runner) Wait() {
 	}
 }
 
-// Resume marks the jobs that an ended process left running as interrupted, and runs the newest of them again with the
-// snapshot that it had recorded. Call it once, before Start and before a Scheduler runs.
+// Resume runs the newest job that an ended process left running again, with the snapshot that it had recorded. Call it once,
+// before Start and before a Scheduler runs. While another server recomputes nothing is left over, and nothing is done.
 func (r *Runner) Resume(ctx context.Context) error {
+	_, release, err := r.hold(ctx)
+	if errors.Is(err, ErrBusy) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	left, err := r.left(ctx)
+	release()
+	if err != nil || len(left) == 0 || left[0].Snapshot == nil {
+		return err
+	}
+	if _, err = r.run(ctx, "interrupted", left[0].Snapshot); errors.Is(err, ErrBusy) {
+		return nil
+	}
+	return err
+}
+
+// left returns the jobs that are said to run although nobody runs them, the newest first. Only who holds the lease can say.
+func (r *Runner) left(ctx context.Context) ([]Job, error) {
 	jobs, err := r.opts.Books.LoadJobs(ctx, JobKind, 100)
 	if err != nil {
-		return fmt.Errorf("load jobs: %w", err)
+		return nil, fmt.Errorf("load jobs: %w", err)
 	}
-	var again *Snapshot
+	return slices.DeleteFunc(jobs, func(j Job) bool { return j.State.Over() }), nil
+}
+
+// bury marks the jobs that their processes did not survive as interrupted.
+func (r *Runner) bury(ctx context.Context) error {
+	jobs, err := r.left(ctx)
+	if err != nil {
+		return err
+	}
 	for _, j := range jobs {
-		if j.State.Over() {
-			continue
-		}
-		if again == nil {
-			again = j.Snapshot
-		}
 		j.State, j.FinishedAt = JobInterrupted, r.opts.Now()
 		j.Revision++
 		if err := r.opts.Books.SaveJob(ctx, j); err != nil {
 			return fmt.Errorf("save interrupted job %s: %w", j.ID, err)
 		}
 	}
-	if again == nil {
-		return nil
+	return nil
+}
+
+// DoneSince reports whether a recomputation began for the given reason at or after t and succeeded, on whichever server.
+func (r *Runner) DoneSince(ctx context.Context, reason string, t time.Time) (bool, error) {
+	const looked = 20
+	jobs, err := r.opts.Books.LoadJobs(ctx, JobKind, looked)
+	if err != nil {
+		return false, fmt.Errorf("load jobs: %w", err)
 	}
-	_, err = r.run(ctx, "interrupted", again)
-	return err
+	return slices.ContainsFunc(jobs, func(j Job) bool {
+		return j.Reason == reason && j.State == JobSucceeded && !j.CreatedAt.Before(t)
+	}), nil
 }
 
 func (r *Runner) run(ctx context.Context, reason string, s *Snapshot) (Job, error) {
@@ -164,10 +204,33 @@ func (r *Runner) start(ctx context.Context, reason string, s *Snapshot) (Job, er
 		r.mu.Unlock()
 		close(done)
 	}
+	held, release, err := r.hold(ctx)
+	if err != nil {
+		finish()
+		return Job{}, err
+	}
+	first, err := r.begin(held, s)
+	if err != nil {
+		release()
+		finish()
+		return Job{}, err
+	}
+	go func() {
+		defer finish()
+		defer release()
+		r.work(held, *first.Snapshot)
+	}()
+	return first, nil
+}
+
+// begin records the job with its snapshot; nil: one of now.
+func (r *Runner) begin(ctx context.Context, s *Snapshot) (Job, error) {
+	if err := r.bury(ctx); err != nil {
+		return Job{}, err
+	}
 	if s == nil {
 		snap, err := r.opts.Snapshot(ctx)
 		if err != nil {
-			finish()
 			return Job{}, fmt.Errorf("take a snapshot: %w", err)
 		}
 		s = &snap
@@ -178,19 +241,14 @@ func (r *Runner) start(ctx context.Context, reason string, s *Snapshot) (Job, er
 		j.Snapshot, j.CreatedAt, j.StartedAt = s, at, at
 	})
 	if err := r.save(ctx); err != nil {
-		finish()
 		return Job{}, err
 	}
-	first := *r.Current()
-	go func() {
-		defer finish()
-		r.work(ctx, *s)
-	}()
-	return first, nil
+	return *r.Current(), nil
 }
 
 // work learns, stores and publishes, and records how it went.
 func (r *Runner) work(ctx context.Context, s Snapshot) {
+	held := ctx
 	model, err := r.learn(ctx, s)
 	// The outcome is recorded also when the job was cancelled; its context is over then.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
@@ -202,6 +260,9 @@ func (r *Runner) work(ctx context.Context, s Snapshot) {
 			j.State, j.Stage, j.Progress, j.Result = JobSucceeded, "done", 1, model.Version
 		case errors.Is(err, context.Canceled):
 			j.State, j.Error = JobCancelled, "cancelled"
+			if cause := context.Cause(held); errors.Is(cause, ErrLeaseLost) {
+				j.State, j.Error = JobFailed, cause.Error()
+			}
 		default:
 			j.State, j.Error = JobFailed, err.Error()
 		}

@@ -114,8 +114,8 @@ func TestRunnerCancelAndFailure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.Cancel() {
-		t.Error("nothing to cancel")
+	if r.Cancel("another job") || !r.Cancel(j.ID) {
+		t.Error("the wrong job was cancelled")
 	}
 	r.Wait()
 	if got := b.jobs[j.ID]; got.State != JobCancelled || len(b.models) != 0 {
@@ -188,7 +188,7 @@ func TestSchedulerRunsWhenDue(t *testing.T) {
 	r := NewRunner(RunnerOptions{History: smallHistory(), Books: b, Snapshot: smallSnapshot, Now: c.Now})
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan error)
-	go func() { stopped <- NewScheduler(schedule, r, c, nil).Run(ctx) }()
+	go func() { stopped <- NewScheduler(schedule, r, c, nil, nil).Run(ctx) }()
 	var at []string
 	for range 4 {
 		at = append(at, (<-c.hit).Format(time.RFC3339))

@@ -4,13 +4,16 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/robfig/cron/v3"
 )
 
 // Schedule says when models are learned anew. It is a pure function of time.
 type Schedule struct {
-	spec cron.Schedule
-	text string
+	spec   cron.Schedule
+	text   string
+	jitter time.Duration
+	seed   string
 }
 
 // ParseSchedule reads a cron expression of five fields (or a word such as @daily) in an IANA time zone; an empty zone
@@ -29,10 +32,11 @@ func ParseSchedule(expression, zone string) (Schedule, error) {
 	return Schedule{spec: spec, text: expression + " " + zone}, nil
 }
 
-// ScheduleOf is the schedule that c sets, by default or by its own words.
-func ScheduleOf(c Config) (Schedule, error) {
+// ScheduleOf is the schedule that c sets, by default or by its own words; seed is that of its jitter.
+func ScheduleOf(c Config, seed string) (Schedule, error) {
 	c = c.withDefaults()
-	return ParseSchedule(c.Schedule, c.TimeZone)
+	s, err := ParseSchedule(c.Schedule, c.TimeZone)
+	return s.Jittered(c.Jitter, seed), err
 }
 
 // Next returns the first moment after t at which the schedule is due, in UTC; zero when there is none.
@@ -42,6 +46,32 @@ func (s Schedule) Next(t time.Time) time.Time {
 		return next
 	}
 	return next.UTC()
+}
+
+// Jittered returns the schedule with its starts put off by up to jitter, each by an amount of its own that the seed and the
+// due time give: installations that share a store or a machine do not start at the same moment.
+func (s Schedule) Jittered(jitter time.Duration, seed string) Schedule {
+	s.jitter, s.seed = jitter, seed
+	return s
+}
+
+// next returns the first due time whose start lies after t, and that start.
+func (s Schedule) next(t time.Time) (due, start time.Time) {
+	for due = s.Next(t.Add(-s.jitter)); !due.IsZero(); due = s.Next(due) {
+		if start = due.Add(s.delay(due)); start.After(t) {
+			return due, start
+		}
+	}
+	return time.Time{}, time.Time{}
+}
+
+// delay is from nothing up to the jitter, in whole seconds.
+func (s Schedule) delay(due time.Time) time.Duration {
+	if s.jitter < time.Second {
+		return 0
+	}
+	h := xxhash.Sum64String(s.seed + due.UTC().Format(time.RFC3339))
+	return time.Duration(h%uint64(s.jitter/time.Second)) * time.Second
 }
 
 // String returns the expression and its zone.

@@ -26,6 +26,10 @@ type Snapshot struct {
 	Excluded []Exclusion `json:"excluded,omitempty"`
 	// Accepted are the lasting changes that the model takes for granted.
 	Accepted []Acceptance `json:"accepted,omitempty"`
+	// Forgotten is the time of the last roll back: what people accepted up to then counts only if Accepted has it.
+	Forgotten time.Time `json:"forgotten,omitzero"`
+	// RolledBack is set when the version is an older one that was put into effect again.
+	RolledBack *RollBack `json:"rolled_back,omitempty"`
 	// Aliases maps templates that a route had before to the one that it has now.
 	Aliases []Alias `json:"aliases,omitempty"`
 }
