@@ -155,6 +155,10 @@ func (b *bench) example(name string) (target, body string, headers []string) {
 		body = `{"rule":"brute-force","from":"2026-03-01T00:00:00Z","to":"2026-03-02T00:00:00Z"}`
 	case "POST /v1/notifications/test", "POST /v1/notifications/retry":
 		body = `{"channel":"soc"}`
+	case "POST /v1/baselines/accept":
+		body = `{"entity":{"type":"user","value":"u-1"},"since":"2026-03-01T00:00:00Z","reason":"a new import"}`
+	case "POST /v1/baselines/rollback":
+		body = `{"version":"v1","reason":"it learned an attack"}`
 	case "POST /v1/usage-metrics":
 		body = `{"remediation_components":[{"type":"custom","metrics":[{"items":[{"name":"dropped","value":3,"unit":"request"}]}]}]}`
 	case "PATCH /v1/incidents/{id}":

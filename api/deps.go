@@ -152,19 +152,33 @@ type Baselines interface {
 	Jobs(ctx context.Context, limit int) ([]Job, error)
 	// Job returns one job, ErrNoJob when there is none of that id.
 	Job(ctx context.Context, id string) (Job, error)
+	// Cancel ends a running job and returns how it ended; ErrNoJob when there is none of that id, ErrOver when it does not
+	// run on this server.
+	Cancel(ctx context.Context, id string) (Job, error)
+	// Accept keeps what a.By accepts, completed with the time, and begins a recomputation that learns it; while one is under
+	// way the next follows it, and the job is empty.
+	Accept(ctx context.Context, a baseline.Acceptance) (baseline.Acceptance, Job, error)
+	// Accepted returns what counts as accepted now, by people and by learning, the newest first.
+	Accepted(ctx context.Context) ([]baseline.Acceptance, error)
+	// Diff compares two versions, the newest when to is empty, the one before to when from is; ErrNoVersion when there is none.
+	Diff(ctx context.Context, from, to string, limit int) (baseline.Diff, error)
+	// RollBack puts a version into effect again; r.To, r.By, r.Reason and r.Hold are set. ErrNoVersion when there is none.
+	RollBack(ctx context.Context, r baseline.RollBack) (baseline.Meta, error)
 }
 
 // Errors of Baselines.
 var (
-	ErrBusy  = errors.New("a recomputation is under way")
-	ErrNoJob = errors.New("no such job")
+	ErrBusy      = errors.New("a recomputation is under way")
+	ErrNoJob     = errors.New("no such job")
+	ErrOver      = errors.New("the job does not run here: it is over, or another server runs it")
+	ErrNoVersion = errors.New("no such version of the baselines")
 )
 
 // Job is a batch job's state.
 type Job struct {
 	ID          string    `json:"id"`
 	Kind        string    `json:"kind"`   // "baseline_recompute"
-	Status      string    `json:"status"` // running, succeeded, failed
+	Status      string    `json:"status"` // running, succeeded, failed, cancelled, interrupted
 	RequestedBy string    `json:"requested_by"`
 	StartedAt   time.Time `json:"started_at"`
 	FinishedAt  time.Time `json:"finished_at,omitzero"`

@@ -275,6 +275,39 @@ func (fakeBaselines) Job(_ context.Context, id string) (Job, error) {
 	return Job{ID: id, Kind: "baseline_recompute", Status: "succeeded", StartedAt: noon, FinishedAt: noon, Progress: 1}, nil
 }
 
+func (f fakeBaselines) Cancel(ctx context.Context, id string) (Job, error) {
+	j, err := f.Job(ctx, id)
+	if f.busy {
+		return Job{}, ErrOver
+	}
+	j.Status = "cancelled"
+	return j, err
+}
+
+func (f fakeBaselines) Accept(_ context.Context, a baseline.Acceptance) (baseline.Acceptance, Job, error) {
+	a.At = noon
+	if f.busy {
+		return a, Job{}, nil
+	}
+	return a, Job{ID: "job_1", Kind: "baseline_recompute", Status: "running", RequestedBy: a.By, StartedAt: noon}, nil
+}
+
+func (fakeBaselines) Accepted(context.Context) ([]baseline.Acceptance, error) { return nil, nil }
+
+func (fakeBaselines) Diff(_ context.Context, from, to string, limit int) (baseline.Diff, error) {
+	if from == "v9" {
+		return baseline.Diff{}, ErrNoVersion
+	}
+	return baseline.Diff{From: baseline.Meta{Version: from}, To: baseline.Meta{Version: to}, Total: limit}, nil
+}
+
+func (fakeBaselines) RollBack(_ context.Context, r baseline.RollBack) (baseline.Meta, error) {
+	if r.To != "v1" {
+		return baseline.Meta{}, ErrNoVersion
+	}
+	return baseline.Meta{Version: "v2", Snapshot: baseline.Snapshot{RolledBack: &r}}, nil
+}
+
 func someEvent(position uint64) event.Event {
 	var e event.Event
 	e.Reset()

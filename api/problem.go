@@ -105,6 +105,10 @@ func problemOf(err error) *Problem {
 		return problem(http.StatusNotFound, inventory.ErrNoDocument.Error())
 	case errors.Is(err, ErrNoJob):
 		return problem(http.StatusNotFound, ErrNoJob.Error())
+	case errors.Is(err, ErrNoVersion):
+		return problem(http.StatusNotFound, ErrNoVersion.Error())
+	case errors.Is(err, ErrOver):
+		return problem(http.StatusConflict, ErrOver.Error())
 	case errors.Is(err, ErrBusy):
 		return problem(http.StatusConflict, ErrBusy.Error())
 	case errors.Is(err, ingest.ErrTooLarge):

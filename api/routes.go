@@ -57,8 +57,13 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/v1/sources", readers, s.listSources},
 		{http.MethodGet, "/v1/baselines", readers, s.listBaselines},
 		{http.MethodPost, "/v1/baselines/recompute", analysts, s.recompute},
+		{http.MethodGet, "/v1/baselines/accepted", readers, s.listAccepted},
+		{http.MethodPost, "/v1/baselines/accept", analysts, s.acceptChange},
+		{http.MethodGet, "/v1/baselines/diff", readers, s.diffBaselines},
+		{http.MethodPost, "/v1/baselines/rollback", analysts, s.rollBack},
 		{http.MethodGet, "/v1/jobs", readers, s.listJobs},
 		{http.MethodGet, "/v1/jobs/:id", readers, s.getJob},
+		{http.MethodPost, "/v1/jobs/:id/cancel", analysts, s.cancelJob},
 
 		{http.MethodGet, "/v1/suppressions", readers, s.listExceptions(exception.Suppress)},
 		{http.MethodPost, "/v1/suppressions", analysts, s.addException(exception.Suppress)},

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -34,6 +36,17 @@ func LockDataDir(dir string) (unlock func() error, err error) {
 		return nil, fmt.Errorf("data directory: %w (--data-dir names the server's)", err)
 	}
 	return lockDir(dir)
+}
+
+// holderName names an installation among those that share a store: the same after a restart, another for a copy of the data
+// directory.
+func holderName(secret []byte, dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	mac := hmac.New(sha256.New, secret)
+	_, _ = mac.Write([]byte("holder " + dir)) // a hash takes all
+	return "server-" + hex.EncodeToString(mac.Sum(nil)[:6])
 }
 
 const secretBytes = 32

@@ -3,6 +3,7 @@ package app
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewatch/gatewatch/api"
+	"github.com/gatewatch/gatewatch/baseline"
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/parsers"
@@ -104,6 +107,8 @@ func TestImport(t *testing.T) {
 		m := s.learner.current()
 		return m != nil && m.Events > 0
 	})
+	s.learner.runner.Wait()
+	baselinesLive(t, s)
 
 	o.Paths, lines = importBesideLive(t, s, o, logs, lines)
 	if r, err = Import(context.Background(), o); err != nil || r.Events != 0 || r.Known == 0 {
@@ -174,4 +179,52 @@ func importBesideLive(t *testing.T, s *Server, o ImportOptions, dir string, line
 			page.Incidents[0].Kind == detect.KindCredential
 	})
 	return o.Paths, lines + 3200 + 1
+}
+
+// baselinesLive accepts a change, compares versions and rolls back, and finds every version where it belongs.
+func baselinesLive(t *testing.T, s *Server) {
+	t.Helper()
+	ctx, live := context.Background(), learning{s.learner}
+	first := s.learner.current()
+	a, job, err := live.Accept(ctx, baseline.Acceptance{
+		Endpoint: baseline.EndpointKey{Service: DefaultService, Method: "GET", Route: "/items/{id}"}, Measure: baseline.MeasuredRequests,
+		Since: first.Snapshot.Until.AddDate(0, 0, -1), By: "ann", Reason: "a new customer",
+	})
+	if err != nil || job.ID == "" {
+		t.Fatalf("accept: %+v, %v", job, err)
+	}
+	if _, again, err := live.Accept(ctx, baseline.Acceptance{Actor: baseline.ActorKey{User: true, Value: "u"}, Measure: baseline.MeasuredRequests, Since: a.Since, By: "ann"}); err != nil || again.ID != "" && again.ID == job.ID {
+		t.Errorf("accept while a recomputation may be under way: %+v, %v", again, err)
+	}
+	waitFor(t, "a version with both changes", func() bool { return len(s.learner.current().Snapshot.Accepted) == 2 })
+	s.learner.runner.Wait()
+	second := s.learner.current()
+	if !second.EffectiveFrom.After(first.EffectiveFrom) || second.Snapshot.Accepted[0].At.IsZero() {
+		t.Errorf("accepted %+v, in effect from %v, before it %v", second.Snapshot.Accepted, second.EffectiveFrom, first.EffectiveFrom)
+	}
+	d, err := live.Diff(ctx, first.Version, "", 5)
+	if err != nil || d.To.Version != second.Version || d.From.Version != first.Version {
+		t.Errorf("diff %+v, %v", d, err)
+	}
+	hold := time.Now().Add(time.Hour)
+	m, err := live.RollBack(ctx, baseline.RollBack{To: first.Version, By: "ann", Reason: "test", Hold: hold})
+	if err != nil || !m.EffectiveFrom.After(second.EffectiveFrom) || s.learner.current().Version != m.Version {
+		t.Fatalf("roll back: %+v, %v", m, err)
+	}
+	if !s.learner.held(hold.Add(-time.Minute)) || s.learner.held(hold) {
+		t.Error("the roll back does not hold as long as it was told to")
+	}
+	stored, err := s.store.ModelAt(ctx, liveGeneration, m.EffectiveFrom.Add(time.Hour))
+	if err != nil || stored.Version != m.Version || len(stored.Snapshot.Accepted) != len(first.Snapshot.Accepted) {
+		t.Errorf("a restart finds %+v, %v", stored, err)
+	}
+	if list, err := live.Accepted(ctx); err != nil || len(list) != 0 {
+		t.Errorf("after the roll back is accepted %+v, %v", list, err)
+	}
+	if _, err := live.Cancel(ctx, job.ID); !errors.Is(err, api.ErrOver) {
+		t.Errorf("cancel of what is over: %v", err)
+	}
+	if _, err := live.RollBack(ctx, baseline.RollBack{To: "nothing"}); !errors.Is(err, api.ErrNoVersion) {
+		t.Errorf("roll back to nothing: %v", err)
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gatewatch/gatewatch/baseline"
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/incident"
@@ -31,6 +33,8 @@ type learner struct {
 	confirmed func(f incident.Filter) ([]baseline.Confirmed, error) // nil: no incidents are known
 	runner    *baseline.Runner
 	published chan *baseline.Model
+	holder    string        // names this installation among those on one store
+	pending   chan struct{} // a recomputation is wanted as soon as none runs
 
 	stored    atomic.Int64 // newest stored stamp, Unix ms
 	eventTime atomic.Int64 // newest stored event time, Unix ms
@@ -39,10 +43,14 @@ type learner struct {
 	last *baseline.Model
 }
 
-func newLearner(cfg baseline.Config, st *store.Store, routes *route.Templates, log *slog.Logger) *learner {
-	l := &learner{cfg: cfg, store: st, routes: routes, log: log, now: time.Now, published: make(chan *baseline.Model, 4)}
+func newLearner(cfg baseline.Config, st *store.Store, routes *route.Templates, holder string, log *slog.Logger) *learner {
+	l := &learner{
+		cfg: cfg, store: st, routes: routes, log: log, now: time.Now, holder: holder,
+		published: make(chan *baseline.Model, 4), pending: make(chan struct{}, 1),
+	}
 	l.runner = baseline.NewRunner(baseline.RunnerOptions{
 		Config: cfg, History: st.History(), Books: st, Snapshot: l.snapshot, Publish: l.publish, Now: time.Now, Log: log,
+		Leases: st, Holder: holder,
 	})
 	return l
 }
@@ -80,21 +88,48 @@ func raise(v *atomic.Int64, t time.Time) {
 	}
 }
 
-// snapshot is everything stored so far. The model judges from now on, in event time: behind imported history that
-// is where the history ends.
-func (l *learner) snapshot(context.Context) (baseline.Snapshot, error) {
+// asOf is the present in event time: behind imported history that is where the history ends.
+func (l *learner) asOf() time.Time {
 	now := l.now().UTC()
-	cut := now
-	if ms := l.stored.Load(); ms > 0 {
-		cut = time.UnixMilli(ms).UTC()
-	}
 	if newest := time.UnixMilli(l.eventTime.Load()).UTC(); l.eventTime.Load() > 0 && now.Sub(newest) > historyLag {
 		now = newest.Add(time.Second)
 	}
-	s := l.cfg.Snapshot(now.Truncate(time.Second), cut, liveGeneration)
+	return now.Truncate(time.Second)
+}
+
+// effective is the moment from which a version made now judges: the present, but after the version before it.
+func (l *learner) effective() time.Time {
+	at := l.asOf()
+	if last := l.current(); last != nil && !at.After(last.EffectiveFrom) {
+		at = last.EffectiveFrom.Add(time.Second)
+	}
+	return at
+}
+
+// snapshot is everything stored so far.
+func (l *learner) snapshot(ctx context.Context) (baseline.Snapshot, error) {
+	cut := l.now().UTC()
+	if ms := l.stored.Load(); ms > 0 {
+		cut = time.UnixMilli(ms).UTC()
+	}
+	s := l.cfg.Snapshot(l.asOf(), cut, liveGeneration)
+	s.EffectiveFrom = l.effective()
+	return s, l.complete(ctx, &s, l.current())
+}
+
+// complete adds to a snapshot what else its version depends on: the routes, the lasting changes, the confirmed incidents.
+// last is the version before, or nil.
+func (l *learner) complete(ctx context.Context, s *baseline.Snapshot, last *baseline.Model) error {
 	s.Aliases = aliases(l.routes)
-	s.Accepted = baseline.Accepted(l.current(), nil, s.From())
-	return s, l.exclude(&s)
+	byPeople, err := l.store.Acceptances(ctx)
+	if err != nil {
+		return err
+	}
+	s.Accepted = baseline.Accepted(last, byPeople, s.From())
+	if last != nil {
+		s.Forgotten = last.Snapshot.Forgotten
+	}
+	return l.exclude(s)
 }
 
 // exclude leaves the hours of confirmed incidents out of what is learned.
@@ -153,9 +188,7 @@ func (l *learner) learnImported(ctx context.Context, until, cut time.Time, last 
 
 func (l *learner) make(ctx context.Context, generation string, last *baseline.Model, until, cut time.Time) (*baseline.Model, error) {
 	s := l.cfg.Snapshot(until, cut, generation)
-	s.Aliases = aliases(l.routes)
-	s.Accepted = baseline.Accepted(last, nil, s.From())
-	if err := l.exclude(&s); err != nil {
+	if err := l.complete(ctx, &s, last); err != nil {
 		return nil, err
 	}
 	m, err := baseline.Recompute(ctx, l.cfg, l.store.History(), s)
@@ -189,17 +222,80 @@ func (l *learner) current() *baseline.Model {
 	return l.last
 }
 
-// Run takes up an interrupted recomputation, then recomputes on schedule until ctx ends.
+// Run takes up an interrupted recomputation, then recomputes on schedule and as people ask for it, and looks for what
+// other servers on the store have published, until ctx ends.
 func (l *learner) Run(ctx context.Context) error {
-	schedule, err := baseline.ScheduleOf(l.cfg)
+	schedule, err := baseline.ScheduleOf(l.cfg, l.holder)
 	if err != nil {
 		return err
 	}
 	if err := l.runner.Resume(ctx); err != nil && ctx.Err() == nil {
 		l.log.Error("an interrupted recomputation was not taken up", "err", err)
 	}
-	return baseline.NewScheduler(schedule, l.runner, wallClock{}, l.log).Run(ctx)
+	var parts errgroup.Group
+	parts.Go(func() error {
+		return baseline.NewScheduler(schedule, l.runner, wallClock{}, l.held, l.log).Run(ctx)
+	})
+	parts.Go(func() error { return l.serve(ctx) })
+	parts.Go(func() error { return every(ctx, lookEvery, func() { l.look(ctx) }) })
+	return parts.Wait()
 }
+
+// lookEvery is how often other servers' models are looked for.
+const lookEvery = time.Minute
+
+// held reports whether the newest model is a roll back that no scheduled recomputation may replace yet.
+func (l *learner) held(at time.Time) bool {
+	last := l.current()
+	return last != nil && last.Snapshot.RolledBack != nil && at.Before(last.Snapshot.RolledBack.Hold)
+}
+
+// look publishes the newest model in effect when another server made it.
+func (l *learner) look(ctx context.Context) {
+	list, err := l.store.ModelVersions(ctx, liveGeneration, 1)
+	last := l.current()
+	if err != nil || len(list) == 0 || last != nil && !list[0].EffectiveFrom.After(last.EffectiveFrom) {
+		if err != nil && ctx.Err() == nil {
+			l.log.Warn("other servers' baselines were not looked for", "err", err)
+		}
+		return
+	}
+	m, err := l.store.LoadModel(ctx, list[0].Version)
+	if err != nil {
+		l.log.Warn("another server's baselines were not loaded", "version", list[0].Version, "err", err)
+		return
+	}
+	l.log.Info("another server published baselines", "version", m.Version)
+	l.publish(m)
+}
+
+// serve recomputes for those who asked while a recomputation was running.
+func (l *learner) serve(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.pending:
+		}
+		for {
+			l.runner.Wait()
+			_, err := l.runner.Recompute(ctx, "accepted change")
+			if !errors.Is(err, baseline.ErrBusy) {
+				if err != nil && ctx.Err() == nil {
+					l.log.Error("baselines were not learned anew after a change was accepted", "err", err)
+				}
+				break
+			}
+			select { // another server's
+			case <-ctx.Done():
+				return nil
+			case <-time.After(busyPause):
+			}
+		}
+	}
+}
+
+const busyPause = 5 * time.Second
 
 type wallClock struct{}
 

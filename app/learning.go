@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/gatewatch/gatewatch/api"
 	"github.com/gatewatch/gatewatch/baseline"
+	"github.com/gatewatch/gatewatch/store"
 )
 
 // learning shows a learner to REST.
@@ -55,6 +57,106 @@ func (l learning) Job(ctx context.Context, id string) (api.Job, error) {
 		}
 	}
 	return api.Job{}, api.ErrNoJob
+}
+
+// Cancel implements api.Baselines.
+func (l learning) Cancel(ctx context.Context, id string) (api.Job, error) {
+	if !l.runner.Cancel(id) {
+		if _, err := l.Job(ctx, id); err != nil {
+			return api.Job{}, err
+		}
+		return api.Job{}, api.ErrOver
+	}
+	l.runner.Wait()
+	return l.Job(ctx, id)
+}
+
+// Accept implements api.Baselines.
+func (l learning) Accept(ctx context.Context, a baseline.Acceptance) (baseline.Acceptance, api.Job, error) {
+	a.At = l.effective()
+	if err := l.store.AppendAcceptance(ctx, a); err != nil {
+		return a, api.Job{}, err
+	}
+	j, err := l.Recompute(ctx, a.By)
+	if errors.Is(err, api.ErrBusy) {
+		select {
+		case l.pending <- struct{}{}:
+		default: // one is wanted already
+		}
+		return a, api.Job{}, nil
+	}
+	return a, j, err
+}
+
+// Accepted implements api.Baselines.
+func (l learning) Accepted(ctx context.Context) ([]baseline.Acceptance, error) {
+	byPeople, err := l.store.Acceptances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := baseline.Accepted(l.current(), byPeople, l.cfg.Snapshot(l.asOf(), l.asOf(), liveGeneration).From())
+	slices.Reverse(list)
+	return list, nil
+}
+
+// Diff implements api.Baselines.
+func (l learning) Diff(ctx context.Context, from, to string, limit int) (baseline.Diff, error) {
+	if from == "" || to == "" {
+		list, err := l.Versions(ctx)
+		if err != nil {
+			return baseline.Diff{}, err
+		}
+		at := 0
+		if to != "" {
+			at = slices.IndexFunc(list, func(m baseline.Meta) bool { return m.Version == to })
+		}
+		if at < 0 || at >= len(list) || from == "" && at+1 >= len(list) {
+			return baseline.Diff{}, api.ErrNoVersion
+		}
+		to = list[at].Version
+		if from == "" {
+			from = list[at+1].Version
+		}
+	}
+	a, err := l.version(ctx, from)
+	if err != nil {
+		return baseline.Diff{}, err
+	}
+	b, err := l.version(ctx, to)
+	if err != nil {
+		return baseline.Diff{}, err
+	}
+	return baseline.Compare(a, b, limit), nil
+}
+
+func (l learning) version(ctx context.Context, version string) (*baseline.Model, error) {
+	if last := l.current(); last != nil && last.Version == version {
+		return last, nil
+	}
+	m, err := l.store.LoadModel(ctx, version)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, api.ErrNoVersion
+	}
+	return m, err
+}
+
+// RollBack implements api.Baselines: the version is stored before the stream gets it, as every other.
+func (l learning) RollBack(ctx context.Context, r baseline.RollBack) (baseline.Meta, error) {
+	old, err := l.version(ctx, r.To)
+	if err != nil {
+		return baseline.Meta{}, err
+	}
+	r.At = l.effective()
+	m, err := old.RolledBack(r)
+	if err != nil {
+		return baseline.Meta{}, err
+	}
+	if err := l.store.SaveModel(ctx, m); err != nil {
+		return baseline.Meta{}, err
+	}
+	l.publish(m)
+	l.log.Info("baselines rolled back", "to", r.To, "version", m.Version, "by", r.By, "hold", r.Hold)
+	return m.Meta(), nil
 }
 
 func job(j baseline.Job) api.Job {

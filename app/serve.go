@@ -263,7 +263,7 @@ func (b *builder) detection(ctx context.Context) (err error) {
 	if err := s.incidents.Load(ctx); err != nil {
 		return fmt.Errorf("load incidents: %w", err)
 	}
-	s.learner = newLearner(b.cfg.Baseline, s.store, b.routes, b.log)
+	s.learner = newLearner(b.cfg.Baseline, s.store, b.routes, holderName(b.secret, b.cfg.DataDir), b.log)
 	if err := s.learner.load(ctx); err != nil {
 		return err
 	}

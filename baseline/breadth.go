@@ -74,7 +74,7 @@ func (d *conduct) judgeBreadth(ev *event.Event, a *conductHour, emit detect.Emit
 		return
 	}
 	w, floor := a.routes, float64(d.cfg.MinRoutes)
-	weight := a.own.Days * dayWeight
+	weight := trusted(a.own.Days*dayWeight, a.own.Accepted)
 	span, n := int64(dayHours), float64(w.routes.since(d.hour-dayHours+1))
 	bound := max(floor, actorBound(2*float64(a.own.Routes), weight, 1.5*crowd.P999))
 	words, own, all := "a day", a.own.Routes, crowd.P999

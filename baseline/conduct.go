@@ -148,7 +148,7 @@ func (d *conduct) countAgent(ev *event.Event, a *conductHour, emit detect.Emit) 
 		crowd, floor = d.model.userAgents, leastUserAgents
 	}
 	if c.bound == 0 {
-		c.bound = max(floor, actorBound(2*float64(a.own.Agents), a.own.Days*dayWeight, 1.5*crowd.P999))
+		c.bound = max(floor, actorBound(2*float64(a.own.Agents), trusted(a.own.Days*dayWeight, a.own.Accepted), 1.5*crowd.P999))
 	}
 	if n <= c.bound || !crowd.judgeable(d.model.MinDays) {
 		return

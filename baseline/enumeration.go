@@ -162,7 +162,7 @@ func (d *enumeration) judge(ev *event.Event, k reading, r *reader, emit detect.E
 		floor *= anonymity
 	}
 	if r.bound == 0 {
-		r.bound = max(floor, actorBound(3*float64(own.Max), own.Hours, 2*crowd.P999))
+		r.bound = max(floor, actorBound(3*float64(own.Max), own.weight(), 2*crowd.P999))
 	}
 	n := float64(r.objects())
 	bound, early := r.bound, max(floor, r.bound/2)

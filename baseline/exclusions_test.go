@@ -1,12 +1,14 @@
 package baseline
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
 )
 
 // activeAt returns a moment in the earlier half of an hour in which the user was active, from the given one on.
@@ -50,5 +52,44 @@ func TestExclusions(t *testing.T) {
 	kept, _ := m.Actor(ActorKey{true, "u-1"})
 	if kept.Hours+1 != all.Hours {
 		t.Errorf("u-1 has %d hours, %d with the hour of the incident", kept.Hours, all.Hours)
+	}
+}
+
+// What an attacker did in a confirmed incident opens no door: the country stays new, the endpoint privileged, the hour off,
+// until somebody accepts it.
+func TestAConfirmedIncidentTeachesNothing(t *testing.T) {
+	l := newLab(1)
+	l.minutes(labStart, labStart.AddDate(0, 0, historyDays), nil)
+	at := labStart.AddDate(0, 0, 12).Add(2 * time.Hour)
+	attack := by("clerk", func(_ int, e *event.Event) { abroad(e, "BR", -23.5, -46.6) })
+	l.burst(30, at, at.Add(40*time.Minute), "POST", "/audit", attack)
+	events, audit := l.sorted(), EndpointKey{"shop", "POST", "/audit"}
+	clerk := ActorKey{true, "clerk"}
+	incident := Confirmed{Entity: detect.Entity{Type: detect.EntityUser, Value: "clerk"}, From: at, To: at.Add(40 * time.Minute)}
+	for _, c := range []struct {
+		name     string
+		excluded []Confirmed
+		accepted []Acceptance
+		learned  bool
+	}{
+		{"not confirmed", nil, nil, true},
+		{"confirmed", []Confirmed{incident}, nil, false},
+		{"accepted later", []Confirmed{incident}, []Acceptance{{Actor: clerk, Measure: MeasuredRequests, Since: at, By: "ann"}}, true},
+	} {
+		s := labSnapshot()
+		s.Excluded, s.Accepted = Exclusions(c.excluded, s.From(), s.Until), c.accepted
+		m, err := Recompute(t.Context(), Config{}, memory(events), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _ := m.Actor(clerk)
+		member := m.members[audit] == nil || slices.Contains(m.members[audit].Users, "clerk")
+		got := []bool{slices.Contains(a.Countries, "BR"), a.Clock&(1<<2) != 0, member}
+		if d := cmp.Diff([]bool{c.learned, c.learned, c.learned}, got); d != "" {
+			t.Errorf("%s: learned country, hour, right (-want +got):\n%s", c.name, d)
+		}
+		if a.Accepted != (c.accepted != nil) || a.Accepted && a.weight() < 600 {
+			t.Errorf("%s: accepted %v, weight %d", c.name, a.Accepted, a.weight())
+		}
 	}
 }

@@ -18,7 +18,7 @@ type History interface {
 	ObjectDays(ctx context.Context, s Snapshot, fn func(ObjectHours) error) error
 	// Shapes calls fn for every (service, method, route) that answered successfully (status 200 to 299).
 	Shapes(ctx context.Context, s Snapshot, fn func(ShapeHours) error) error
-	// Members calls fn for every (service, method, route) that at most MostMembers users used successfully, and for every
+	// Members and Countries leave out what snapshot.ExcludedUsers lists. Members calls fn for every (service, method, route) that at most MostMembers users used successfully, and for every
 	// service as a whole, with the number of its users only.
 	Members(ctx context.Context, s Snapshot, fn func(MemberList) error) error
 	// Countries calls fn for every user that sent successful requests (status below 400) whose country is known.

@@ -327,7 +327,7 @@ func (m memory) Members(_ context.Context, s Snapshot, fn func(MemberList) error
 	uses := map[EndpointKey]map[string]use{}
 	all := map[string]map[string]bool{}
 	for _, e := range m.in(s) {
-		if e.User == "" || e.Status/100 != 2 || e.Route == "" {
+		if e.User == "" || e.Status/100 != 2 || e.Route == "" || isExcluded(s, e) {
 			continue
 		}
 		k := endpointOf(e)
@@ -368,7 +368,7 @@ func (m memory) Members(_ context.Context, s Snapshot, fn func(MemberList) error
 func (m memory) Countries(_ context.Context, s Snapshot, fn func(string, []string) error) error {
 	found := map[string]map[string]bool{}
 	for _, e := range m.in(s) {
-		if e.User == "" || e.Country == "" || e.Status == 0 || e.Status >= 400 {
+		if e.User == "" || e.Country == "" || e.Status == 0 || e.Status >= 400 || isExcluded(s, e) {
 			continue
 		}
 		if found[e.User] == nil {
@@ -382,6 +382,12 @@ func (m memory) Countries(_ context.Context, s Snapshot, fn func(string, []strin
 		}
 	}
 	return nil
+}
+
+func isExcluded(s Snapshot, e *event.Event) bool {
+	return slices.ContainsFunc(s.ExcludedUsers(), func(x Exclusion) bool {
+		return x.Actor.Value == e.User && !e.Time.Before(x.From) && e.Time.Before(x.To)
+	})
 }
 
 // DayObjects implements Recent.

@@ -31,7 +31,7 @@ func (d *lasting) Observe(ev *event.Event, emit detect.Emit) { d.Advance(ev.Time
 // Advance implements detect.Detector: a model that has come into effect is asked once for what is new.
 func (d *lasting) Advance(to time.Time, emit detect.Emit) {
 	m := d.models.at(to)
-	if m == nil || m == d.model || d.model != nil && m.EffectiveFrom.Before(d.model.EffectiveFrom) {
+	if m == nil || d.model != nil && m.Version == d.model.Version || d.model != nil && m.EffectiveFrom.Before(d.model.EffectiveFrom) {
 		return
 	}
 	d.model = m

@@ -67,17 +67,20 @@ func (l *learner) learnActors(ctx context.Context, h History, s Snapshot) error 
 		if row.Key.User && len(row.KiB) == len(row.Hours) {
 			sent, _ = volume.add(row.Hours, row.KiB, leftOut, sent)
 		}
-		if len(own) < leastReaderHours {
+		accepted := l.excluded.accepted(row.Key)
+		if len(own) == 0 || len(own) < leastReaderHours && !accepted {
 			return nil
 		}
 		k := ActorKey{row.Key.User, strings.Clone(row.Key.Value)}
 		a := Actor{
 			Hours: uint16(min(len(own), 65535)), Days: days, //nolint:gosec // bounded
 			Median: float32(median(own)), P99: round4(quantile(own, 0.99)), Max: float32(slices.Max(own)),
-			Last: row.Hours[len(row.Hours)-1],
+			Accepted: accepted,
 		}
-		if k.User {
-			a.Clock = l.span.clock(row.Hours)
+		a.Last, a.Clock = l.span.clock(row.Hours, leftOut)
+		if !k.User {
+			a.Clock = 0
+		} else {
 			a.Even = l.model.evenness.add(row.Hours, row.Requests, leftOut)
 			if len(sent) > 0 {
 				a.MaxKiB = float32(slices.Max(sent))
@@ -103,14 +106,18 @@ func (l *learner) learnActors(ctx context.Context, h History, s Snapshot) error 
 	})
 }
 
-// clock returns the hours of the day among hours.
-func (sp span) clock(hours []uint32) (bits uint32) {
+// clock returns the last hour and the hours of the day among those that are not left out.
+func (sp span) clock(hours []uint32, leftOut func(int64) bool) (last, bits uint32) {
 	for _, h := range hours {
+		if leftOut(int64(h)) {
+			continue
+		}
+		last = h
 		if at := int64(h) - sp.from; at >= 0 && at < int64(len(sp.slots)) {
 			bits |= 1 << (sp.slots[at] % 24)
 		}
 	}
-	return bits
+	return last, bits
 }
 
 // objectsBuilder gathers one endpoint's object reads.
@@ -143,14 +150,15 @@ func (l *learner) learnObjects(ctx context.Context, h History, s Snapshot) error
 		leftOut := func(h int64) bool { return l.excluded.actor(row.Actor, h) || l.excluded.endpoint(k, h) }
 		own, days := crowd.add(row.Hours, row.Distinct, leftOut, scratch)
 		scratch = own
-		if len(own) < leastReaderHours {
+		accepted := l.excluded.accepted(row.Actor)
+		if len(own) == 0 || len(own) < leastReaderHours && !accepted {
 			return nil
 		}
 		actor := ActorKey{row.Actor.User, strings.Clone(row.Actor.Value)}
 		r := b.readers[actor] // a route that had two names brings an actor twice
 		b.readers[actor] = Reader{
 			Hours: r.Hours + uint16(min(len(own), 30000)), //nolint:gosec // bounded
-			Days:  max(r.Days, days), Max: max(r.Max, float32(slices.Max(own))),
+			Days:  max(r.Days, days), Max: max(r.Max, float32(slices.Max(own))), Accepted: accepted,
 		}
 		return nil
 	})

@@ -119,6 +119,7 @@ type Actor struct {
 	Clock     uint32   `json:"clock,omitempty"`     // the hours of the day seen, bit 0 is midnight in the model's zone; users only
 	Last      uint32   `json:"last,omitempty"`      // the last active hour, since 1970
 	Countries []string `json:"countries,omitempty"` // of successful requests, sorted; users only
+	Accepted  bool     `json:"accepted,omitempty"`  // somebody said that what it does is normal
 
 	Even     uint16   `json:"even,omitempty"`     // pairs of hours in a row with many and nearly as many requests; users only
 	Agents   float32  `json:"agents,omitempty"`   // the most user agents in a day
@@ -127,14 +128,31 @@ type Actor struct {
 	Networks []uint32 `json:"networks,omitempty"` // autonomous systems of successful requests, sorted; users only
 }
 
+// acceptedHours is for how many hours of history an acceptance stands.
+const acceptedHours = 28 * 24
+
+// weight returns the hours that count for the actor against the crowd.
+func (a Actor) weight() uint16 { return trusted(a.Hours, a.Accepted) }
+
+func trusted(hours uint16, accepted bool) uint16 {
+	if accepted {
+		return max(hours, acceptedHours)
+	}
+	return hours
+}
+
 // Reader is what was learned about the distinct objects that one actor reads in an hour through one endpoint.
 type Reader struct {
 	Hours uint16  `json:"hours"`
 	Days  uint16  `json:"days"`
 	Max   float32 `json:"max"`
 	// DayMax is the most in a day.
-	DayMax float32 `json:"day_max,omitempty"`
+	DayMax   float32 `json:"day_max,omitempty"`
+	Accepted bool    `json:"accepted,omitempty"` // as of its Actor
 }
+
+// weight returns the hours that count for the reader against the crowd.
+func (r Reader) weight() uint16 { return trusted(r.Hours, r.Accepted) }
 
 // Endpoint returns what was learned about k, nil when nothing was. A key with only a service asks for the service.
 func (m *Model) Endpoint(k EndpointKey) *Endpoint { return m.endpoints[k] }

@@ -108,7 +108,7 @@ func (d *profile) newHour(ev *event.Event) *userHour {
 	u := &userHour{user: strings.Clone(ev.User), first: ev.Time}
 	u.own, u.known = d.model.Actor(ActorKey{true, u.user})
 	if crowd := d.model.volume; crowd.judgeable(d.model.MinDays) {
-		bound := actorBound(3*float64(u.own.MaxKiB), u.own.Hours, 1.5*crowd.P999) * 1024
+		bound := actorBound(3*float64(u.own.MaxKiB), u.own.weight(), 1.5*crowd.P999) * 1024
 		u.volume = uint64(max(bound, float64(d.cfg.MinUserMegabytes)*1024*1024))
 	}
 	d.now[u.user] = u

@@ -138,7 +138,7 @@ func (d *slowRead) judge(ev *event.Event, k reading, r *dayReader, emit detect.E
 	if !actor.User {
 		floor *= anonymity
 	}
-	full := max(floor, actorBound(2*float64(own.DayMax), own.Days*dayWeight, 1.5*crowd.P999))
+	full := max(floor, actorBound(2*float64(own.DayMax), trusted(own.Days*dayWeight, own.Accepted), 1.5*crowd.P999))
 	n := float64(len(r.objects.items))
 	bound, early := full, max(floor, full/2)
 	share, from, to := r.sequence()

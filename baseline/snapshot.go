@@ -186,6 +186,32 @@ func (x exclusions) endpoint(k EndpointKey, h int64) bool {
 	return true
 }
 
+// accepted reports whether somebody accepted what k does.
+func (x exclusions) accepted(k ActorKey) bool { _, ok := x.acceptedActors[k]; return ok }
+
+// ExcludedUsers returns the times, in whole hours, of users' events that are not learned from.
+func (s Snapshot) ExcludedUsers() []Exclusion {
+	var out []Exclusion
+	for _, e := range s.Excluded {
+		if !e.Actor.User {
+			continue
+		}
+		until := hourOf(e.To)
+		if hourTime(until).Before(e.To) {
+			until++
+		}
+		for _, a := range s.Accepted {
+			if a.Actor == e.Actor && a.By != AcceptedByLearning {
+				until = min(until, hourOf(a.Since))
+			}
+		}
+		if e.From, e.To = hourTime(hourOf(e.From)), hourTime(until); e.From.Before(e.To) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 func (x exclusions) actor(k ActorKey, h int64) bool {
 	since, ok := x.acceptedActors[k]
 	return x.actors[k].has(h) && (!ok || h < since)

@@ -68,7 +68,7 @@ func (d *userSpike) judge(ev *event.Event, w who, s *spell, emit detect.Emit) {
 	if !k.User {
 		floor *= anonymity
 	}
-	bound := max(floor, actorBound(3*float64(own.Max), own.Hours, 1.5*crowd.P999))
+	bound := max(floor, actorBound(3*float64(own.Max), own.weight(), 1.5*crowd.P999))
 	if float64(s.n) <= bound {
 		return
 	}

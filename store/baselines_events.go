@@ -19,6 +19,15 @@ func eventsIn(st *statement, s baseline.Snapshot) string {
 		" AND ingested_at <= " + st.time(s.Cut)
 }
 
+// notExcluded leaves out what users did in their confirmed incidents.
+func notExcluded(st *statement, s baseline.Snapshot) string {
+	var b strings.Builder
+	for _, x := range s.ExcludedUsers() {
+		fmt.Fprintf(&b, " AND NOT (user = %s AND time >= %s AND time < %s)", st.param("String", x.Actor.Value), st.time(x.From), st.time(x.To))
+	}
+	return b.String()
+}
+
 // eventRoute says how much there is to learn of a route.
 type eventRoute struct {
 	service, route string
@@ -108,7 +117,7 @@ FROM
   (
     SELECT service, route, method, user, toUInt32(intDiv(min(toUnixTimestamp(time)), 3600)) AS first, count() AS n
     FROM events
-    WHERE ` + eventsIn(st, s) + ` AND status >= 200 AND status < 300 AND route != '' AND user != ''` + p.clause(st) + `
+    WHERE ` + eventsIn(st, s) + ` AND status >= 200 AND status < 300 AND route != '' AND user != ''` + notExcluded(st, s) + p.clause(st) + `
     GROUP BY service, route, method, user
   )
   GROUP BY service, route, method
@@ -130,7 +139,7 @@ func serviceUsersSQL(s baseline.Snapshot) (string, map[string]string) {
 func countryHistorySQL(s baseline.Snapshot) (string, map[string]string) {
 	st := newStatement()
 	sql := "SELECT user, arraySort(groupUniqArray(toString(country)))\nFROM events\nWHERE " + eventsIn(st, s) +
-		" AND country != '' AND user != '' AND status > 0 AND status < 400\nGROUP BY user"
+		" AND country != '' AND user != '' AND status > 0 AND status < 400" + notExcluded(st, s) + "\nGROUP BY user"
 	return sql, st.params
 }
 

@@ -14,7 +14,11 @@ import (
 // baselineCmd is a client of a running server's REST, but for score, which needs no server.
 type baselineCmd struct {
 	Recompute baselineRecomputeCmd `cmd:"" help:"Learn baselines anew on a running server."`
-	Show      baselineShowCmd      `cmd:"" help:"List the versions of the baselines of a running server."`
+	Show      baselineShowCmd      `cmd:"" help:"List the versions of the baselines of a running server, or what changed between two."`
+	Accept    baselineAcceptCmd    `cmd:"" help:"Say that what an endpoint, service, user or client does since a moment is normal."`
+	Rollback  baselineRollbackCmd  `cmd:"" help:"Put an older version into effect again, from now on."`
+	Jobs      baselineJobsCmd      `cmd:"" help:"List the recomputations, the newest first."`
+	Cancel    baselineCancelCmd    `cmd:"" help:"End a running recomputation."`
 	Score     baselineScoreCmd     `cmd:"" help:"Score a series of timestamp,value: the same rows with an anomaly_score."`
 }
 
@@ -50,7 +54,17 @@ func (c *baselineRecomputeCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	for c.Wait && job.Status == "running" {
+	return c.follow(ctx, std, api, job, c.Wait)
+}
+
+// follow waits for a job when it is told to, saying on stderr how far it has come, and prints how it ended.
+func (f baselineFlags) follow(ctx context.Context, std streams, api *client.Client, job client.Job, wait bool) (err error) {
+	said := ""
+	for wait && job.Status == "running" {
+		if far := fmt.Sprintf("%3.0f%% %s", job.Progress*100, job.Detail); far != said {
+			said = far
+			_, _ = fmt.Fprintln(std.Err, far) // nobody may be there to read it
+		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("job %s goes on without this command: %w", job.ID, ctx.Err())
@@ -60,17 +74,17 @@ func (c *baselineRecomputeCmd) Run(ctx context.Context, std streams) error {
 			return err
 		}
 	}
-	if err := c.print(std.Out, job); err != nil {
+	if err := f.print(std.Out, job); err != nil {
 		return err
 	}
-	if c.Wait && job.Status != "succeeded" {
+	if wait && job.Status != "succeeded" {
 		return fmt.Errorf("job %s %s: %s", job.ID, job.Status, job.Error)
 	}
 	return nil
 }
 
-func (c *baselineRecomputeCmd) print(out io.Writer, job client.Job) error {
-	if c.JSON {
+func (f baselineFlags) print(out io.Writer, job client.Job) error {
+	if f.JSON {
 		return json.NewEncoder(out).Encode(job)
 	}
 	_, err := fmt.Fprintf(out, "%s %s %s\n", job.ID, job.Status, job.Version)
@@ -79,13 +93,29 @@ func (c *baselineRecomputeCmd) print(out io.Writer, job client.Job) error {
 
 type baselineShowCmd struct {
 	baselineFlags
+	Diff  string `help:"Compare this version with the one that follows, or with the newest: --diff A B, --diff A." placeholder:"VERSION"`
+	To    string `arg:"" optional:"" name:"version" help:"The second version of --diff."`
+	Limit int    `help:"How many differences at most." default:"50"`
 }
 
-// Run lists the versions, the newest first.
+// Run lists the versions, the newest first, or compares two.
 func (c *baselineShowCmd) Run(ctx context.Context, std streams) error {
 	api, err := c.client()
 	if err != nil {
 		return err
+	}
+	if c.Diff != "" {
+		d, err := api.DiffBaselines(ctx, c.Diff, c.To, c.Limit)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return json.NewEncoder(std.Out).Encode(d)
+		}
+		return printDiff(std.Out, d)
+	}
+	if c.To != "" {
+		return fmt.Errorf("a version is compared with --diff: gatewatch baseline show --diff A B")
 	}
 	list, err := api.Baselines(ctx)
 	if err != nil {
@@ -101,10 +131,14 @@ func (c *baselineShowCmd) Run(ctx context.Context, std streams) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(std.Out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "VERSION\tEFFECTIVE FROM\tLEARNED FROM\tEVENTS\tENDPOINTS\tUSERS AND CLIENTS")
+	_, _ = fmt.Fprintln(w, "VERSION\tEFFECTIVE FROM\tLEARNED FROM\tEVENTS\tENDPOINTS\tUSERS AND CLIENTS\tREMARK")
 	for _, m := range list {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\n", m.Version, m.EffectiveFrom.UTC().Format(time.RFC3339),
-			m.Snapshot.From().UTC().Format(time.RFC3339), m.Events, m.Endpoints, m.Actors)
+		remark := ""
+		if r := m.Snapshot.RolledBack; r != nil {
+			remark = fmt.Sprintf("%s went back to %s: %s", r.By, r.To, r.Reason)
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", m.Version, m.EffectiveFrom.UTC().Format(time.RFC3339),
+			m.Snapshot.From().UTC().Format(time.RFC3339), m.Events, m.Endpoints, m.Actors, remark)
 	}
 	return w.Flush()
 }

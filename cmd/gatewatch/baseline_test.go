@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -42,12 +43,41 @@ func TestBaselineRecomputeAndShow(t *testing.T) {
 		_, _ = fmt.Fprint(w, `{"baselines":[{"version":"v1","events":42,"endpoints":3,"actors":5,"effective_from":"2026-03-02T00:00:00Z",
 			"snapshot":{"until":"2026-03-02T00:00:00Z","window_days":28}}]}`)
 	})
+	mux.HandleFunc("GET /v1/jobs", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, `{"jobs":[{"id":"job_1","status":"running","progress":0.5}]}`)
+	})
+	mux.HandleFunc("POST /v1/jobs/job_1/cancel", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, `{"id":"job_1","status":"cancelled"}`)
+	})
+	mux.HandleFunc("POST /v1/baselines/accept", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // the comparison tells
+		if want := `{"entity":{"type":"endpoint","value":"GET /orders"},"service":"shop","measure":"requests","since":"2026-03-01T10:00:00Z","reason":"a customer"}`; string(body) != want {
+			t.Errorf("sent %s, want %s", body, want)
+		}
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = fmt.Fprint(w, `{"accepted":{"since":"2026-03-01T10:00:00Z"},"job":{"id":"job_1","status":"running"}}`)
+	})
+	mux.HandleFunc("POST /v1/baselines/rollback", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusCreated)
+		_, _ = fmt.Fprint(w, `{"version":"v2","effective_from":"2026-03-03T00:00:00Z"}`)
+	})
+	mux.HandleFunc("GET /v1/baselines/diff", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"from":{"version":%q},"to":{"version":%q},"total":2,"differences":[
+			{"entity":{"type":"endpoint","value":"GET /orders"},"service":"shop","measure":"requests_per_day","before":100,"after":300}]}`,
+			r.URL.Query().Get("from"), r.URL.Query().Get("to"))
+	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
+		{[]string{"show", "--diff", "a", "b"}, "shop     GET /orders  requests_per_day  100     300    +200%\nand 1 smaller ones"},
+		{[]string{"show", "--diff", "a", "b", "--json"}, `"to":{"version":"b"`},
+		{[]string{"accept", "endpoint", "GET /orders", "--service", "shop", "--since", "2026-03-01T10:00:00Z", "--reason", "a customer", "--no-wait"}, "job_1 running \n"},
+		{[]string{"rollback", "v1", "--reason", "wrong"}, "v2 judges from 2026-03-03T00:00:00Z on as v1 did\n"},
+		{[]string{"jobs"}, "job_1  running"},
+		{[]string{"cancel"}, "job_1 cancelled \n"},
 		{[]string{"recompute"}, "job_1 succeeded 20260302T000000Z-0123456789ab\n"},
 		{[]string{"show"}, "v1       2026-03-02T00:00:00Z  2026-02-02T00:00:00Z  42"},
 	} {
