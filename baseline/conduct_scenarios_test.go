@@ -33,6 +33,18 @@ func conductScenarios() []scenario {
 	alice := func(_ int, e *event.Event) { e.User, e.ClientIP = "u-9", guest(9) }
 	return []scenario{
 		{
+			name: "one product in twelve fails, all afternoon",
+			add: func(l *lab) {
+				n := 0
+				l.each("/products", clock(13, 0), clock(16, 0), func(e *event.Event) {
+					if n++; n%12 == 0 {
+						e.Status = 503
+					}
+				})
+			},
+			want: []string{"endpoint-error-burst GET /products"},
+		},
+		{
 			name: "a user looks at everything",
 			add: func(l *lab) {
 				l.burst(40, clock(12, 1), clock(16, 0), "GET", "", func(i int, e *event.Event) { routes("u-1")(i, e); e.Status = 302 })

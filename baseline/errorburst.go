@@ -2,6 +2,8 @@ package baseline
 
 import (
 	"fmt"
+	"maps"
+	"strings"
 	"time"
 
 	"github.com/gatewatch/gatewatch/detect"
@@ -15,6 +17,9 @@ import (
 // min_errors, half of the requests, and no client making half of them). Endpoints with little history are held against
 // their service's share. When three or more endpoints of a service burst at once, the finding is about the service.
 //
+// Errors that stay below that in every five minutes add up: a busy endpoint is judged by the hour as well, with twice
+// min_errors and a thirtieth of the requests (client errors: a quarter), unless the five minutes have told already.
+//
 // Does not fire: for what always fails, for a few errors of a quiet endpoint, for one client's failures (rules see those).
 //
 // Known false positives: a load test, a client release that asks for what is not there yet.
@@ -22,15 +27,19 @@ type errorBurst struct {
 	cfg      Config
 	lanes    []*lane
 	episodes episodes
+	told     map[string]time.Time // end of the last bucket of five minutes in which a group was told
 }
 
+// sustained marks the groups of busy endpoints that are judged by the hour.
+const sustained = " sustained"
+
 func newErrorBurst(cfg Config, m *models) *errorBurst {
-	d := &errorBurst{cfg: cfg, episodes: newEpisodes(EndpointErrorBurst, 3)}
+	d := &errorBurst{cfg: cfg, episodes: newEpisodes(EndpointErrorBurst, 3), told: map[string]time.Time{}}
 	for _, width := range []int64{fiveMinutes, oneHour} {
 		l := newLane(width, m)
 		l.fails = true
 		l.counts = func(e *Endpoint, _ EndpointKey) bool {
-			return e.Days >= cfg.MinDays && (e.Step == fiveMinutes) == (width == fiveMinutes)
+			return e.Days >= cfg.MinDays && (e.Step == fiveMinutes || width == oneHour)
 		}
 		l.judge = d.judge
 		d.lanes = append(d.lanes, l)
@@ -66,26 +75,33 @@ func (d *errorBurst) Lookback() time.Duration { return time.Hour }
 type errorClass struct {
 	name      string // in the finding's group and tags
 	words     string
-	from, to  string // statuses
-	leastRate float64
-	times     int     // min_errors times this
-	oneActor  float64 // the share of the errors from which they are one actor's own affair
+	from, to  string     // statuses
+	leastRate [2]float64 // of a bucket, of a busy endpoint's hour
+	times     int        // min_errors times this
+	oneActor  float64    // the share of the errors from which they are one actor's own affair
 	of        func(c *cell) uint32
 	learned   func(e *Endpoint) ErrorRate
 }
 
 var errorClasses = [...]errorClass{
 	{
-		"server", "server errors", "500", "600", 0.1, 1, 0.8,
+		"server", "server errors", "500", "600",
+		[2]float64{0.1, 1.0 / 30},
+		1, 0.8,
 		func(c *cell) uint32 { return c.server },
 		func(e *Endpoint) ErrorRate { return e.ServerErrors },
 	},
 	{
-		"client", "client errors", "400", "500", 0.5, 4, 0.5,
+		"client", "client errors", "400", "500",
+		[2]float64{0.5, 0.25},
+		4, 0.5,
 		func(c *cell) uint32 { return c.client },
 		func(e *Endpoint) ErrorRate { return e.ClientErrors },
 	},
 }
+
+// sums reports whether the bucket is the hour of an endpoint that is judged every five minutes.
+func (b *bucket) sums(c *cell) bool { return b.lane.width == oneHour && c.norm.Step == fiveMinutes }
 
 // burst is an unusual bucket of one cell.
 type burst struct {
@@ -121,11 +137,14 @@ func (d *errorBurst) judge(b *bucket, emit detect.Emit) {
 			}
 		}
 	}
+	if b.lane.width == oneHour {
+		maps.DeleteFunc(d.told, func(_ string, end time.Time) bool { return !end.After(b.start) })
+	}
 	for _, key := range sortedStrings(d.episodes.open) {
 		e := d.episodes.open[key]
 		norm := b.model.Endpoint(EndpointKey{e.finding.Service, e.finding.Group[1], e.finding.Group[2]})
-		mine := norm == nil || (norm.Step == fiveMinutes) == (b.lane.width == fiveMinutes)
-		if mine && !said[key] {
+		byFives := norm != nil && norm.Step == fiveMinutes && !strings.HasSuffix(e.finding.Group[3], sustained)
+		if mine := norm == nil || byFives == (b.lane.width == fiveMinutes); mine && !said[key] {
 			d.episodes.calm(key, emit)
 		}
 	}
@@ -133,7 +152,14 @@ func (d *errorBurst) judge(b *bucket, emit detect.Emit) {
 
 func (d *errorBurst) burst(b *bucket, c *cell, class *errorClass) (burst, bool) {
 	n := class.of(c)
-	if int(n) < d.cfg.MinErrors*class.times || float64(n) < class.leastRate*float64(c.requests) {
+	times, rateAt := class.times, 0
+	if b.sums(c) {
+		if d.told[groupKey(c.key.group(class.name))].After(b.start) {
+			return burst{}, false
+		}
+		times, rateAt = 2*class.times, 1
+	}
+	if int(n) < d.cfg.MinErrors*times || float64(n) < class.leastRate[rateAt]*float64(c.requests) {
 		return burst{}, false
 	}
 	if c.actors.top() > class.oneActor*float64(c.client+c.server) {
@@ -165,6 +191,11 @@ func (r ErrorRate) pooled(n uint64, service ErrorRate) ErrorRate {
 func (d *errorBurst) report(b *bucket, v burst, class *errorClass, said map[string]bool, emit detect.Emit) {
 	c := v.cell
 	group := c.key.group(class.name)
+	if b.sums(c) {
+		group[3] += sustained
+	} else if b.lane.width == fiveMinutes {
+		d.told[groupKey(group)] = b.end
+	}
 	said[groupKey(group)] = true
 	if d.episodes.prolong(group, bucketSeen{b.end, c.first, c.last, uint64(v.n)}, true, emit) {
 		return
