@@ -119,7 +119,7 @@ func (d *conduct) newHour(w who, ev *event.Event) *conductHour {
 	a := &conductHour{key: w.key(), first: ev.Time}
 	if d.model != nil {
 		a.own, a.known = d.model.Actor(a.key)
-		a.pace.watched = a.key.User && a.known && a.own.Days >= pacedDays && a.own.Even == 0
+		a.pace.watched = a.key.User && a.known && a.own.Days >= pacedDays && a.own.Even < evenShare
 	}
 	if a.key.User {
 		a.routes = d.week(w.user, ev.Time)

@@ -6,30 +6,45 @@ import (
 	"strings"
 )
 
-// evenness is how often the users' busy hours are as busy as the hour before: people's are not, machines' are.
+// evenness is how many of the users have busy hours that are as busy as the hour before: people's seldom are, machines' are.
 type evenness struct {
-	Busy uint64 `json:"busy"` // pairs of hours in a row with leastPaced requests or more
-	Even uint64 `json:"even"` // of them, those whose counts differ by a twentieth or less
+	Users int `json:"users"` // with leastPairs pairs of hours in a row with leastPaced requests or more
+	Even  int `json:"even"`  // of them, those of whom half of the pairs differ by a twentieth or less
 }
 
-// add notes one user's hours and returns how many pairs of them were even.
-func (e *evenness) add(hours, requests []uint32, leftOut func(int64) bool) (own uint16) {
+const (
+	leastPairs = 4
+	evenShare  = 0.5
+)
+
+// add notes one user's hours and returns the share of the busy pairs that are even, 0 where there are few.
+func (e *evenness) add(hours, requests []uint32, leftOut func(int64) bool) float32 {
+	busy, even := 0, 0
 	for i := 1; i < len(hours); i++ {
 		a, b := requests[i-1], requests[i]
 		if hours[i] != hours[i-1]+1 || min(a, b) < leastPaced || leftOut(int64(hours[i])) || leftOut(int64(hours[i-1])) {
 			continue
 		}
-		e.Busy++
+		busy++
 		if 20*(max(a, b)-min(a, b)) <= max(a, b) {
-			e.Even++
-			own += min(1, 65535-own)
+			even++
 		}
 	}
-	return own
+	if busy < leastPairs {
+		return 0
+	}
+	share := float32(even) / float32(busy)
+	e.Users++
+	if share >= evenShare {
+		e.Even++
+	}
+	return float32(round4(float64(share)))
 }
 
-// share is the share of even pairs; without any busy ones it is 0.
-func (e evenness) share() float64 { return float64(e.Even) / float64(max(e.Busy, 1)) }
+// polls reports whether so many users are even that their pages must be asking by the clock.
+func (e evenness) polls() bool {
+	return e.Even >= leastPollers && float64(e.Even) > pollers*float64(e.Users)
+}
 
 // networks is how many users come from which autonomous system.
 type networks struct {

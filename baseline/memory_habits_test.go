@@ -202,13 +202,16 @@ func TestHabitsAreLearned(t *testing.T) {
 func TestEvennessOfHours(t *testing.T) {
 	nothing := func(int64) bool { return false }
 	var e evenness
-	if own := e.add([]uint32{1, 2, 3, 7, 8, 9}, []uint32{60, 60, 61, 60, 20, 20}, nothing); own != 2 {
-		t.Errorf("%d even pairs, want 2", own)
+	if share := e.add([]uint32{1, 2, 3, 4, 5, 8, 9}, []uint32{60, 60, 61, 60, 61, 20, 20}, nothing); share != 1 {
+		t.Errorf("a machine: %v, want 1", share)
 	}
-	if own := e.add([]uint32{1, 2, 3}, []uint32{100, 60, 140}, nothing); own != 0 {
-		t.Errorf("%d even pairs of a person", own)
+	if share := e.add([]uint32{1, 2, 3, 4, 5}, []uint32{100, 60, 140, 142, 30}, nothing); share != 0.25 {
+		t.Errorf("a person: %v, want 0.25", share)
 	}
-	if want := (evenness{Busy: 4, Even: 2}); e != want {
+	if share := e.add([]uint32{1, 2, 3}, []uint32{60, 60, 60}, nothing); share != 0 {
+		t.Errorf("who was hardly seen: %v, want 0", share)
+	}
+	if want := (evenness{Users: 2, Even: 1}); e != want {
 		t.Errorf("evenness %+v, want %+v", e, want)
 	}
 }

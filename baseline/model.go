@@ -121,7 +121,7 @@ type Actor struct {
 	Countries []string `json:"countries,omitempty"` // of successful requests, sorted; users only
 	Accepted  bool     `json:"accepted,omitempty"`  // somebody said that what it does is normal
 
-	Even     uint16   `json:"even,omitempty"`     // pairs of hours in a row with many and nearly as many requests; users only
+	Even     float32  `json:"even,omitempty"`     // share of the busy hours that were as busy as the hour before; users only
 	Agents   float32  `json:"agents,omitempty"`   // the most user agents in a day
 	Routes   float32  `json:"routes,omitempty"`   // the most routes in a day; users only
 	Ever     float32  `json:"ever,omitempty"`     // routes in the whole window; users only

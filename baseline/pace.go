@@ -11,26 +11,27 @@ import (
 	"github.com/gatewatch/gatewatch/event"
 )
 
-// robotic-timing fires when a user who is known as a person, from five active days or more in which no two busy hours in
-// a row were equally busy, sends requests at even intervals: of the last 24 to 48 gaps of the hour the middle half lies
+// robotic-timing fires when a user who is known as a person, from five active days or more in which busy hours were seldom
+// as busy as the hour before, sends requests at even intervals: of the last 24 to 48 gaps of the hour the middle half lies
 // within 30 % of the median and the middle four fifths within 60 % (half of that while there are fewer than 40 gaps).
 // Waiting times of people vary by more than their median; a uniformly random pause of up to a quarter more or less is
 // still found. The median gap is a second or more, five where the log counts whole seconds.
 //
-// Where the users' pages poll (one in 200 pairs of busy hours is even), only the first request for a path in the hour
+// Where the users' pages poll (the hours of five and of more than a tenth of the users are even), only the first request for a path in the hour
 // counts: a page asks for the same thing again, a robot goes on to the next.
 //
 // Known false positives: a person's first script; a player that fetches the pieces of a film.
 const (
-	leastPaced  = 24
-	surePaced   = 40
-	mostPaced   = 48
-	pacedDays   = 5
-	pollers     = 0.005
-	evenMiddle  = 0.3
-	evenFifths  = 0.6
-	shortestGap = time.Second
-	coarseGap   = 5 * time.Second
+	leastPaced   = 24
+	surePaced    = 40
+	mostPaced    = 48
+	pacedDays    = 5
+	pollers      = 0.1
+	leastPollers = 5
+	evenMiddle   = 0.3
+	evenFifths   = 0.6
+	shortestGap  = time.Second
+	coarseGap    = 5 * time.Second
 )
 
 // pace is the gaps between an actor's requests.
@@ -48,7 +49,7 @@ func (d *conduct) countGap(ev *event.Event, a *conductHour, emit detect.Emit) {
 	if a.spells[conductPace] != nil || ev.Time.Before(p.last) {
 		return
 	}
-	if d.model.evenness.share() > pollers && !p.paths.add(xxhash.Sum64String(ev.Path)) {
+	if d.model.evenness.polls() && !p.paths.add(xxhash.Sum64String(ev.Path)) {
 		return
 	}
 	gap := ev.Time.Sub(p.last)
@@ -83,8 +84,8 @@ func (d *conduct) countGap(ev *event.Event, a *conductHour, emit detect.Emit) {
 		known := history(int(a.own.Days), uint64(a.own.Hours), "active hours")
 		return detect.Finding{
 			Observed: float64(a.n), Expected: leastPaced, Unit: "requests", Measure: d.measure(a, ev),
-			Explanation: fmt.Sprintf("%s sends a request every %s seconds, half of the gaps within %s seconds of one another (%s requests in %s); none of its busy hours was as even as a machine's, from %s, and %s of %s of all users' were",
-				a.key.Value, count(median), count(middle), thousands(uint64(a.n)), lasted(ev.Time.Sub(a.first)), known, thousands(e.Even), thousands(e.Busy)),
+			Explanation: fmt.Sprintf("%s sends a request every %s seconds, half of the gaps within %s seconds of one another (%s requests in %s); its hours are not even by habit, from %s, and those of %d of %d users are",
+				a.key.Value, count(median), count(middle), thousands(uint64(a.n)), lasted(ev.Time.Sub(a.first)), known, e.Even, e.Users),
 			Baseline: d.ref(a, d.model.users, known),
 			Tags:     []string{"automation"},
 		}
