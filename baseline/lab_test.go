@@ -474,3 +474,13 @@ func firsts(found []detect.Finding) (out []detect.Finding) {
 	}
 	return out
 }
+
+// by makes requests of a user.
+func by(user string, more func(i int, e *event.Event)) func(int, *event.Event) {
+	return func(i int, e *event.Event) {
+		e.User = user
+		if more != nil {
+			more(i, e)
+		}
+	}
+}
