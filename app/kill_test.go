@@ -81,7 +81,7 @@ func enginePID(server int) (int, bool) {
 }
 
 // TestKillLoopLosesAndDoublesNothing kills server, agent and engine at random while an agent ships 500,000 lines, and
-// finds exactly the file's lines in the store.
+// finds exactly the file's lines in the store; and a webhook was told of every incident, each notification in one message.
 func TestKillLoopLosesAndDoublesNothing(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -96,7 +96,9 @@ func TestKillLoopLosesAndDoublesNothing(t *testing.T) {
 	if err := os.Mkdir(logDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	hook := newTold(t)
 	server := &process{t: t, bin: bin, log: &bytes.Buffer{}, args: []string{"serve", "--data-dir", filepath.Join(dir, "data"), "--listen", listen}, env: []string{
+		hook.channel(),
 		"GATEWATCH_ENGINE_READER_LISTEN=" + reader, "GATEWATCH_ENGINE_READER_PASSWORD=only-for-reading", "GATEWATCH_ENGINE_READER_DATABASE=gatewatch",
 	}}
 	server.start()
@@ -155,7 +157,18 @@ func TestKillLoopLosesAndDoublesNothing(t *testing.T) {
 	if rollup := query(reader, "SELECT sum(requests) FROM endpoint_minutes"); rollup != got {
 		t.Errorf("the per-minute rollup counts %s of %s events", rollup, got)
 	}
+	waitFor(t, "the notifications", func() bool {
+		got = query(reader, "SELECT count() FROM incidents FINAL WHERE severity != 'low'")
+		return got == strconv.Itoa(hook.count()) && hook.count() >= lines/injectEvery
+	})
+	if len(hook.moved) > 0 {
+		t.Errorf("notifications %v came with more than one message", hook.moved)
+	}
+	t.Logf("told of %s incidents", got)
 }
+
+// injectEvery says which of the lines are an injection, each from a client of its own.
+const injectEvery = 9973
 
 func healthy(listen string) bool {
 	resp, err := http.Get("http://" + listen + "/readyz")
@@ -198,8 +211,12 @@ func writeSlowly(path string, lines int, over time.Duration) error {
 	for step := range steps {
 		b := rest
 		for i := step * lines / steps; i < (step+1)*lines/steps; i++ {
-			b = fmt.Appendf(b, "198.51.100.%d - - [%s] \"GET /items/%d HTTP/1.1\" 200 %d \"-\" \"Mozilla/5.0 (X11; Linux x86_64)\"\n",
-				i%250, base.Add(time.Duration(i)*7*time.Millisecond).UTC().Format("02/Jan/2006:15:04:05 -0700"), i, 100+i%900)
+			client, query := fmt.Sprintf("198.51.100.%d", i%250), ""
+			if i%injectEvery == injectEvery-1 {
+				client, query = fmt.Sprintf("203.0.113.%d", i/injectEvery), "?q=1%27%20UNION%20SELECT%20password%20FROM%20users--%20"
+			}
+			b = fmt.Appendf(b, "%s - - [%s] \"GET /items/%d%s HTTP/1.1\" 200 %d \"-\" \"Mozilla/5.0 (X11; Linux x86_64)\"\n",
+				client, base.Add(time.Duration(i)*7*time.Millisecond).UTC().Format("02/Jan/2006:15:04:05 -0700"), i, query, 100+i%900)
 		}
 		cut := len(b)
 		if step < steps-1 {

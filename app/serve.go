@@ -24,7 +24,6 @@ import (
 	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/incident/exception"
 	"github.com/gatewatch/gatewatch/incident/notify"
-	"github.com/gatewatch/gatewatch/incident/ocsf"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
 	"github.com/gatewatch/gatewatch/ingest/pseudonym"
@@ -335,22 +334,6 @@ func (b *builder) decisions(ctx context.Context) (err error) {
 		return err
 	}
 	b.life.run("decisions", func(ctx context.Context) error { return s.decisions.Run(ctx, s.incidents) })
-	return nil
-}
-
-func (b *builder) notifications(ctx context.Context) (err error) {
-	s := b.server
-	s.notifier, err = notify.New(s.store, s.incidents, notify.Options{
-		Config: b.cfg.Notifications, OCSF: ocsf.NewMapper(b.opts.Version, detectorInfos(b.set)), Now: b.opts.now,
-		Logger: b.log, Registerer: b.registry,
-	})
-	if err != nil {
-		return err
-	}
-	if err := s.notifier.Load(ctx); err != nil {
-		return err
-	}
-	b.life.run("notifications", s.notifier.Run)
 	return nil
 }
 

@@ -125,17 +125,19 @@ func quoted(b []byte) string {
 	return strings.TrimSpace(plain(strings.ToValidUTF8(string(b), "")))
 }
 
-// plain replaces control characters, line breaks among them, so that nothing out of a log can forge a line or a header.
+// plain replaces control characters, line breaks and those that turn the direction of writing among them, so that nothing
+// out of a log can forge a line, a header or the look of a word.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 {
+		switch {
+		case r < ' ', r >= 0x7f && r < 0xa0, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff:
 			return ' '
 		}
 		return r
 	}, s)
 }
 
-// address checks a URL that is the operator's own.
+// checkURL reads a URL that is the operator's own.
 func checkURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Hostname() == "" || u.Fragment != "" || u.Opaque != "" {

@@ -95,7 +95,7 @@ func opsgenieRequest(m *Message, title, text string) (where string, what map[str
 	below := "/" + url.PathEscape(it.ID)
 	switch it.Status {
 	case incident.StatusAcknowledged:
-		if it.has(Acknowledged) && !it.has(Opened) {
+		if it.has(Acknowledged) && !it.has(Opened) && !it.has(Reopened) {
 			return below + "/acknowledge?identifierType=alias", map[string]any{"source": "Gatewatch", "note": title}
 		}
 	case incident.StatusResolved, incident.StatusFalsePositive:

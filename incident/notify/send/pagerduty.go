@@ -124,7 +124,7 @@ func alertEvent(m *Message, title string) map[string]any {
 	event["dedup_key"] = it.ID
 	switch it.Status {
 	case incident.StatusAcknowledged:
-		if it.has(Acknowledged) && !it.has(Opened) {
+		if it.has(Acknowledged) && !it.has(Opened) && !it.has(Reopened) {
 			event["event_action"] = "acknowledge"
 		}
 	case incident.StatusResolved, incident.StatusFalsePositive:

@@ -191,6 +191,9 @@ func (t Target) values() map[string]error {
 		if (t.Username == "") != (t.Password == "") {
 			bad["username"] = fmt.Errorf("username and password go together")
 		}
+		if t.Username != "" && t.Encryption == encryptNone {
+			bad["encryption"] = fmt.Errorf("none: a password is not sent in the clear; want starttls or tls")
+		}
 	}
 	if t.Type == "syslog" {
 		if scheme, address, ok := strings.Cut(t.Address, "://"); !ok || !slices.Contains([]string{"udp", "tcp", "tls"}, scheme) || !hostPort(address) {

@@ -25,7 +25,7 @@ const (
 	defaultText = `{{if .Test}}This is a test. Nothing happened.{{else}}{{range .Incidents}}{{if gt $.Count 1}}{{.Severity}}: {{.Change}}: {{.Title}}
 {{end}}{{.Explanation}}
 score {{.Score}}, {{.EventCount}} events, {{.Entity.Type}} {{.Entity.Value}}{{with .Service}}, service {{.}}{{end}}{{with .Route}}, route {{.}}{{end}}, {{time .FirstSeen}} to {{time .LastSeen}}
-{{range .Changes}}{{if ne .Kind "opened"}}{{.Kind}}{{with .To}} to {{.}}{{end}}{{with .Actor}} by {{.}}{{end}}{{with .Reason}}: {{.}}{{end}}
+{{range .Changes}}{{if ne .Kind "opened"}}{{.Kind}}{{if or (eq .Kind "escalated") (eq .Kind "outcome") (eq .Kind "assigned")}} to {{.To}}{{end}}{{with .Actor}} by {{.}}{{end}}{{with .Reason}}: {{.}}{{end}}
 {{end}}{{end}}{{with .URL}}{{.}}
 {{end}}
 {{end}}{{with .More}}and {{.}} more{{with $.ConsoleURL}}: {{.}}{{end}}{{end}}{{end}}`
