@@ -106,7 +106,7 @@ func (a *arena) appendViews(views []view, s string, plus bool) []view {
 	}
 	cur := s
 	for round := range maxRounds {
-		b, percent := appendPercent(a.room(len(cur)), cur, plus && round == 0)
+		b, percent := appendPercent(a.room(len(cur)), cur, plus && (round == 0 || encodedAgain(cur)))
 		if percent {
 			cur = a.keep(b)
 		}
@@ -143,7 +143,7 @@ func (a *arena) decoded(s string, plus bool) string {
 		s = s[:maxDecodedBytes]
 	}
 	for round := range maxRounds {
-		b, percent := appendPercent(a.room(len(s)), s, plus && round == 0)
+		b, percent := appendPercent(a.room(len(s)), s, plus && (round == 0 || encodedAgain(s)))
 		if percent {
 			s = a.keep(b)
 		}
@@ -156,6 +156,17 @@ func (a *arena) decoded(s string, plus bool) string {
 		}
 	}
 	return s
+}
+
+// encodedAgain reports whether a text that was decoded holds another percent encoding: a form encoded twice has its
+// spaces as %2B.
+func encodedAgain(s string) bool {
+	for i := strings.IndexByte(s, '%'); i >= 0 && i+2 < len(s); i++ {
+		if s[i] == '%' && isHex(s[i+1]) && isHex(s[i+2]) {
+			return true
+		}
+	}
+	return false
 }
 
 // appendPercent decodes %XX and %uXXXX; a percent sign that starts neither stays.

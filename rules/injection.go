@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -66,7 +67,7 @@ func (m *Matcher) injected(id fieldID, kind string) bool {
 	}
 	verdict := isSQLi
 	if kind == "xss" {
-		verdict = libinjection.IsXSS
+		verdict = isXSS
 	}
 	test := func(raw string, plus bool) bool {
 		if len(raw) > maxValueBytes {
@@ -124,6 +125,9 @@ func jsonTexts(value string) (texts []string, ok bool) {
 func (m *Matcher) injectedQuery(query string, test func(string, bool) bool) bool {
 	if eachPart(query, "&", func(pair string) bool {
 		name, value, ok := strings.Cut(pair, "=")
+		if ok && queryLanguages[strings.ToLower(name)] && ordinaryCondition(m.arena.decoded(value, true)) {
+			return false
+		}
 		if ok && test(value, true) {
 			return true
 		}
@@ -144,8 +148,78 @@ func (m *Matcher) injectedQuery(query string, test func(string, bool) bool) bool
 func suspiciousAgent(s string) bool { return strings.ContainsAny(s, "'\"<>`|\\%{}$#") }
 
 func isSQLi(s string) bool {
+	if arithmetic(s) {
+		return false
+	}
 	found, _ := libinjection.IsSQLi(s)
 	return found
+}
+
+// mathWords stand in formulas.
+var mathWords = map[string]bool{
+	"sin": true, "cos": true, "tan": true, "log": true, "ln": true, "exp": true, "sqrt": true, "abs": true, "min": true,
+	"max": true, "pi": true, "e": true, "x": true, "y": true, "z": true, "a": true, "b": true, "n": true, "t": true,
+}
+
+// arithmetic reports whether a text is a formula: numbers, operators and the words of mathematics, without comparisons,
+// quotes and comments.
+func arithmetic(s string) bool {
+	if strings.Contains(s, "--") || strings.Contains(s, "/*") {
+		return false
+	}
+	for i := 0; i < len(s); {
+		c := s[i]
+		if 'a' <= c|0x20 && c|0x20 <= 'z' {
+			start := i
+			for i < len(s) && wordByte(s[i]) {
+				i++
+			}
+			if !mathWords[strings.ToLower(s[start:i])] {
+				return false
+			}
+			continue
+		}
+		if ('0' > c || c > '9') && strings.IndexByte(" .,+-*/^()", c) < 0 {
+			return false
+		}
+		i++
+	}
+	return true
+}
+
+// harmlessMarkup is what libinjection counts as script and documents have: a style that calls nothing, the document type
+// of HTML.
+var harmlessMarkup = regexp.MustCompile(`(?i)\sstyle\s*=\s*("[^"<>\\(&@]*"|'[^'<>\\(&@]*')|<!doctype html>`)
+
+func isXSS(s string) bool {
+	if !libinjection.IsXSS(s) {
+		return false
+	}
+	rest := harmlessMarkup.ReplaceAllString(s, "")
+	return len(rest) == len(s) || libinjection.IsXSS(rest)
+}
+
+// queryLanguages are parameters that hold a condition of a query language by design (JQL, CQL, ArcGIS, OData, RSQL).
+var queryLanguages = map[string]bool{
+	"jql": true, "cql": true, "cql_filter": true, "where": true, "$filter": true, "%24filter": true, "rsql": true, "fiql": true, "filter": true,
+}
+
+// ordinaryCondition reports whether a condition stays in its language: quotes are closed and nothing calls, comments or
+// joins further statements.
+func ordinaryCondition(s string) bool {
+	if s == "" || s[0] != '(' && !wordByte(s[0]) { // JSON, or a quote to break out with
+		return false
+	}
+	low := strings.ToLower(s)
+	if strings.Count(s, "'")%2 != 0 || strings.Count(s, `"`)%2 != 0 || strings.ContainsAny(s, ";#`\\@|") {
+		return false
+	}
+	for _, word := range []string{"--", "/*", "union", "select", "sleep", "benchmark", "waitfor", "0x", "version(", "user(", "char(", "concat"} {
+		if strings.Contains(low, word) {
+			return false
+		}
+	}
+	return true
 }
 
 // eachPart calls f for the non-empty parts of s, at most maxParameters of them, until f says true.
