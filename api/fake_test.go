@@ -186,14 +186,14 @@ func (f *fakeStore) EndpointCallers(_ context.Context, groups [][]inventory.Key,
 }
 
 func (f *fakeStore) EndpointAccesses(
-	_ context.Context, keys []inventory.Key, _ inventory.Period, _ int, each func(inventory.Access) error,
+	_ context.Context, groups [][]inventory.Key, _ inventory.Period, _ int, each func(int, inventory.Access) error,
 ) error {
-	for i, k := range keys {
-		a := inventory.Access{Key: k, User: "=ann<script>", Requests: 9, Successes: 8, First: noon, Last: noon}
+	for i := range groups {
+		a := inventory.Access{User: "=ann<script>", Requests: 9, Successes: 8, First: noon, Last: noon}
 		if i%2 == 1 {
 			a.User, a.Client = "", netip.MustParseAddr("203.0.113.9")
 		}
-		if err := each(a); err != nil {
+		if err := each(i, a); err != nil {
 			return err
 		}
 	}

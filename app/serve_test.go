@@ -145,4 +145,5 @@ func TestServeTurnsALogLineIntoAnIncident(t *testing.T) {
 	if len(list.Incidents) != 1 || list.Incidents[0].ID != first.ID {
 		t.Errorf("after the restart %d incidents, the first %s; want the one from before, %s", len(list.Incidents), list.Incidents[0].ID, first.ID)
 	}
+	holdToPolicies(t, s, key)
 }

@@ -149,11 +149,7 @@ func (c *Catalogue) List(ctx context.Context, f Filter, p Period, sort, cursor s
 
 // count fills in the callers.
 func (c *Catalogue) count(ctx context.Context, list []*Endpoint, p Period) error {
-	groups := make([][]Key, len(list))
-	for i, e := range list {
-		groups[i] = e.keys
-	}
-	callers, err := c.repo.EndpointCallers(ctx, groups, p)
+	callers, err := c.repo.EndpointCallers(ctx, groupsOf(list), p)
 	if err != nil {
 		return err
 	}
@@ -161,6 +157,15 @@ func (c *Catalogue) count(ctx context.Context, list []*Endpoint, p Period) error
 		e.Callers = &callers[i]
 	}
 	return nil
+}
+
+// groupsOf is the keys that each endpoint is counted under.
+func groupsOf(list []*Endpoint) [][]Key {
+	groups := make([][]Key, len(list))
+	for i, e := range list {
+		groups[i] = e.keys
+	}
+	return groups
 }
 
 // Get returns one endpoint. Errors: ErrNoEndpoint, the store's.

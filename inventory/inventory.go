@@ -112,9 +112,9 @@ type Repository interface {
 	// EndpointCallers counts the distinct callers in the period: one count for each group of keys, which name one endpoint
 	// now and formerly.
 	EndpointCallers(ctx context.Context, groups [][]Key, p Period) ([]Callers, error)
-	// EndpointAccesses calls each for every caller of the endpoints in the period, the most requests first; limit at most,
-	// 0: all.
-	EndpointAccesses(ctx context.Context, keys []Key, p Period, limit int, each func(Access) error) error
+	// EndpointAccesses calls each for every caller of the groups of keys in the period, the most requests first; limit at
+	// most, 0: all. The Access names the group by its number, and no key.
+	EndpointAccesses(ctx context.Context, groups [][]Key, p Period, limit int, each func(group int, a Access) error) error
 	// CountedSince is the first day that the rollups hold, zero when they are empty.
 	CountedSince(ctx context.Context) (time.Time, error)
 	// AppendInventory stores a version of a row; the highest version of (kind, key) wins.

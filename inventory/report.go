@@ -2,9 +2,7 @@ package inventory
 
 import (
 	"context"
-	"maps"
 	"net/netip"
-	"slices"
 	"time"
 )
 
@@ -32,7 +30,6 @@ type Report struct {
 	Endpoints    []*Endpoint
 
 	repo Repository
-	of   map[Key]*Endpoint
 }
 
 // Accesses prepares a report about the endpoints that f selects, in a period of whole days.
@@ -41,17 +38,13 @@ func (c *Catalogue) Accesses(ctx context.Context, f Filter, p Period) (*Report, 
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Period: p, Endpoints: []*Endpoint{}, repo: c.repo, of: map[Key]*Endpoint{}}
+	r := &Report{Period: p, Endpoints: []*Endpoint{}, repo: c.repo}
 	if r.CountedSince, err = c.repo.CountedSince(ctx); err != nil {
 		return nil, err
 	}
 	for _, e := range all {
-		if !f.Match(e) || e.Requests == 0 {
-			continue
-		}
-		r.Endpoints = append(r.Endpoints, e)
-		for _, k := range e.keys {
-			r.of[k] = e
+		if f.Match(e) && e.Requests > 0 {
+			r.Endpoints = append(r.Endpoints, e)
 		}
 	}
 	return r, c.count(ctx, r.Endpoints, p)
@@ -59,9 +52,8 @@ func (c *Catalogue) Accesses(ctx context.Context, f Filter, p Period) (*Report, 
 
 // Each calls fn with every access of the report, the most requests first; limit at most, 0: all.
 func (r *Report) Each(ctx context.Context, limit int, fn func(Access) error) error {
-	keys := slices.SortedFunc(maps.Keys(r.of), Key.compare)
-	return r.repo.EndpointAccesses(ctx, keys, r.Period, limit, func(a Access) error {
-		e := r.of[a.Key]
+	return r.repo.EndpointAccesses(ctx, groupsOf(r.Endpoints), r.Period, limit, func(group int, a Access) error {
+		e := r.Endpoints[group]
 		a.Key, a.Sensitivity, a.Data = e.Key, e.Sensitivity, e.Data
 		return fn(a)
 	})

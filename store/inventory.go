@@ -115,30 +115,31 @@ GROUP BY number`, arguments(st.params)...)
 
 // EndpointAccesses implements inventory.Repository.
 func (s *Store) EndpointAccesses(
-	ctx context.Context, keys []inventory.Key, p inventory.Period, limit int, each func(inventory.Access) error,
+	ctx context.Context, groups [][]inventory.Key, p inventory.Period, limit int, each func(group int, a inventory.Access) error,
 ) error {
-	if len(keys) == 0 {
+	if len(groups) == 0 {
 		return nil
 	}
 	st := newStatement()
-	table := st.keyTable([][]inventory.Key{keys})
+	keys := st.keyTable(groups)
 	st.add(st.within(p))
 	last := ""
 	if limit > 0 {
 		last = "\nLIMIT " + strconv.Itoa(limit)
 	}
-	rows, err := s.conn.Query(ctx, `SELECT service, method, route, user, client_ip, sum(requests) AS n, sum(successes), sum(refused),
+	rows, err := s.conn.Query(ctx, `SELECT number, user, client_ip, sum(requests) AS n, sum(successes), sum(refused),
     sum(failures), sum(bytes_out), min(first_seen), max(last_seen)
-FROM endpoint_callers INNER JOIN `+table+` AS wanted USING (service, method, route)`+st.clause()+`
-GROUP BY service, method, route, user, client_ip
-ORDER BY n DESC, service, route, method, user, client_ip`+last, arguments(st.params)...)
+FROM endpoint_callers INNER JOIN `+keys+` AS wanted USING (service, method, route)`+st.clause()+`
+GROUP BY number, user, client_ip
+ORDER BY n DESC, number, user, client_ip`+last, arguments(st.params)...)
 	if err != nil {
 		return wrap("read accesses", err)
 	}
 	return wrap("read accesses", scanAll(rows, func() error {
 		var a inventory.Access
 		var ip netip.Addr
-		err := rows.Scan(&a.Service, &a.Method, &a.Route, &a.User, &ip, &a.Requests, &a.Successes, &a.Refused, &a.Failures, &a.BytesOut, &a.First, &a.Last)
+		var group uint32
+		err := rows.Scan(&group, &a.User, &ip, &a.Requests, &a.Successes, &a.Refused, &a.Failures, &a.BytesOut, &a.First, &a.Last)
 		if err != nil {
 			return err
 		}
@@ -146,7 +147,7 @@ ORDER BY n DESC, service, route, method, user, client_ip`+last, arguments(st.par
 			a.Client = ip
 		}
 		a.First, a.Last = a.First.UTC(), a.Last.UTC()
-		return each(a)
+		return each(int(group), a)
 	}))
 }
 

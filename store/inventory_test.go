@@ -96,7 +96,10 @@ func TestInventoryCountsTheGeneratedShop(t *testing.T) {
 	accesses := map[string]uint64{}
 	for _, limit := range []int{1000, 2} {
 		var list []inventory.Access
-		err := s.EndpointAccesses(t.Context(), []inventory.Key{products}, inventory.Period{}, limit, func(a inventory.Access) error {
+		err := s.EndpointAccesses(t.Context(), [][]inventory.Key{{{Service: "other"}}, {products}}, inventory.Period{}, limit, func(group int, a inventory.Access) error {
+			if group != 1 {
+				t.Errorf("group %d", group)
+			}
 			list = append(list, a)
 			return nil
 		})

@@ -379,7 +379,7 @@ func (c *counted) EndpointCallers(_ context.Context, groups [][]inventory.Key, _
 	return make([]inventory.Callers, len(groups)), nil
 }
 
-func (c *counted) EndpointAccesses(context.Context, []inventory.Key, inventory.Period, int, func(inventory.Access) error) error {
+func (c *counted) EndpointAccesses(context.Context, [][]inventory.Key, inventory.Period, int, func(int, inventory.Access) error) error {
 	return nil
 }
 
