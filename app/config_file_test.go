@@ -89,6 +89,32 @@ func checkKeys(t *testing.T, node *yaml.Node, ty reflect.Type, key string, n *in
 
 var fencedYAML = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
+// TestNotificationsPageLoads loads the examples of docs/notifications.md.
+func TestNotificationsPageLoads(t *testing.T) {
+	page, err := os.ReadFile("../docs/notifications.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PAGERDUTY_KEY", "R0123456789")
+	secret := filepath.Join(t.TempDir(), "slack-url")
+	if err := os.WriteFile(secret, []byte("https://hooks.example.com/services/T0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	examples := fencedYAML.FindAllSubmatch(page, -1)
+	if len(examples) < 3 {
+		t.Fatalf("the page has %d examples", len(examples))
+	}
+	for _, m := range examples {
+		path := filepath.Join(t.TempDir(), "gatewatch.yaml")
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(m[1]), "/etc/gatewatch/slack-url", secret)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := LoadConfig(path, nil); err != nil || len(c.Notifications.Channels) == 0 {
+			t.Errorf("%v in:\n%s", err, m[1])
+		}
+	}
+}
+
 // TestConfigurationPageLoads loads the examples of docs/configuration.md.
 func TestConfigurationPageLoads(t *testing.T) {
 	page, err := os.ReadFile("../docs/configuration.md")
