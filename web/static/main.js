@@ -3,20 +3,28 @@
 import { byId } from './dom.js';
 import { Detail } from './detail.js';
 import { List } from './list.js';
+import { Notices } from './notices.js';
 import { json, key } from './rest.js';
 import { follow } from './stream.js';
 
 const frame = byId('console');
 const detail = new Detail(() => { location.hash = ''; });
 const list = new List((id) => { location.hash = `#/incidents/${id}`; });
+const notices = new Notices(() => { location.hash = ''; });
 let stop = () => {};
 
 function route() {
   const id = /^#\/incidents\/(inc_[\w.-]+)$/.exec(location.hash)?.[1] ?? '';
-  frame.classList.toggle('reading', id !== '');
+  const told = location.hash === '#/notifications';
+  frame.classList.toggle('reading', id !== '' || told);
   list.mark(id);
-  if (id) detail.open(id);
-  else detail.clear();
+  notices.hide();
+  if (id) {
+    detail.open(id);
+    return;
+  }
+  detail.clear();
+  if (told) notices.show();
 }
 
 function live(state) {
@@ -32,13 +40,13 @@ function signOut(message = '') {
   byId('live').textContent = 'offline';
   byId('key-error').textContent = message;
   byId('sign-in').hidden = false;
-  frame.hidden = byId('sign-out').hidden = true;
+  frame.hidden = byId('sign-out').hidden = byId('to-notices').hidden = true;
   byId('key').focus();
 }
 
 async function start() {
   byId('sign-in').hidden = true;
-  frame.hidden = byId('sign-out').hidden = false;
+  frame.hidden = byId('sign-out').hidden = byId('to-notices').hidden = false;
   await list.load();
   route();
   stop = follow({
