@@ -106,13 +106,15 @@ func traefikCLF() Format {
 // apiGatewayCLF is AWS API Gateway's CLF, and the CSV of the same variables.
 func apiGatewayText() Format {
 	return textFormat(Format{
-		Name: "aws_apigateway", Title: "AWS API Gateway (CLF and CSV)", Family: familyCLF,
+		Name: "aws_apigateway", Title: "AWS API Gateway (CLF and CSV)", Family: familyCLF, Fields: []string{"route"},
 		Definition: "docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html (access log formats)",
 		Samples: []string{
 			`203.0.113.9 - anna [10/Mar/2025:13:55:36 +0000] "GET /items/{id} HTTP/1.1" 200 512 c6af9ac6-7b61-11e6-9a41-93e8deadbeef`,
 			`203.0.113.9,-,anna,10/Mar/2025:13:55:37 +0000,GET,/items/{id},HTTP/1.1,200,512,c6af9ac6-7b61-11e6-9a41-93e8deadbeef`,
 		},
-	}, nil,
+	}, apiGatewayTextFinish,
+		`$client_ip $caller $user [$time_clf] "$request" $status $bytes_out $request_id $extended_id`,
 		`$client_ip $caller $user [$time_clf] "$request" $status $bytes_out $request_id`,
+		`$client_ip,$caller,$user,$time_clf,$method,$path,$protocol,$status,$bytes_out,$request_id,$extended_id`,
 		`$client_ip,$caller,$user,$time_clf,$method,$path,$protocol,$status,$bytes_out,$request_id`)
 }

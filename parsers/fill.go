@@ -99,7 +99,7 @@ func (r *record) fillWhat(ev *event.Event) {
 		return
 	}
 	if v, ok := r.get(slotMethod); ok && isToken(v) && ev.Method == "" {
-		ev.Method = v
+		ev.Method = methodName(v)
 	}
 	if v, ok := r.get(slotTarget); ok && ev.Path == "" {
 		if fillTarget(r.text(v), ev) {
@@ -249,6 +249,9 @@ func (r *record) fillRest(ev *event.Event) {
 func (r *record) header(v string, u unit) string {
 	switch u {
 	case unitPercent:
+		if strings.Contains(v, "%2520") { // CloudFront encoded its own encoding for years
+			v = unpercent(v, false)
+		}
 		return unpercent(v, false)
 	case unitPlus:
 		return unpercent(v, true)

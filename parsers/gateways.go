@@ -2,6 +2,8 @@ package parsers
 
 import (
 	"strings"
+
+	"github.com/gatewatch/gatewatch/event"
 )
 
 // tyk is a record of Tyk's analytics, as Tyk Pump writes them.
@@ -197,7 +199,24 @@ func azureAppGateway() Format {
 			"properties.serverResponseLatency": {slotUpTime, unitSec, 1}, "properties.originalHost": {slotHost, 0, 2},
 			"properties.host": {slotHost, 0, 1}, "properties.transactionId": {slotRequestID, 0, 1}, "backendPoolName": {slotService, 0, 1},
 		},
+		finish: appGatewayFinish,
 	})
+}
+
+// appGatewayFinish parts the client's query from the server variables that version 1 appends to it.
+func appGatewayFinish(_ *record, ev *event.Event) error {
+	const first = "X-AzureApplicationGateway-CACHE-HIT="
+	own, variables, ok := strings.Cut(ev.Query, first)
+	if !ok {
+		return nil
+	}
+	ev.Query = strings.TrimSuffix(own, "&")
+	for v := range strings.SplitSeq(variables, "&") {
+		if server, ok := strings.CutPrefix(v, "SERVER-ROUTED="); ok && ev.Upstream == "" {
+			ev.Upstream = server
+		}
+	}
+	return nil
 }
 
 // azureFrontDoor is the access log of Azure Front Door.

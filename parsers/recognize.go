@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/gatewatch/gatewatch/event"
 )
@@ -166,6 +167,8 @@ func (c *candidates) try(i int, lines []string) trial {
 				t.points -= 0.4
 			} else if !ev.ClientIP.IsValid() && ev.Wire.ForwardedFor == "" {
 				t.points -= 0.3 // what should be the client is no address: probably another column
+			} else if strings.ContainsAny(ev.Host, `<>"()`) {
+				t.points -= 0.2 // what should be the host is the header of another envelope
 			}
 			before := len(t.fields)
 			seen(&ev, t.fields)

@@ -18,6 +18,9 @@ func fillRequest(line string, escaped bool, ev *event.Event) {
 		target = unescape(target)
 	}
 	ev.Method, ev.Protocol = method, protocol
+	if strings.HasPrefix(protocol, "HTTP/") { // scanners that write it in small letters show
+		ev.Protocol = protocolName(protocol)
+	}
 	if fillTarget(target, ev) {
 		ev.RequestLine = line
 	}
@@ -82,6 +85,17 @@ func knownMethod(m string) bool {
 		return true
 	}
 	return false
+}
+
+// methodName undoes the small letters in which older ECS writes methods: in a column of its own they say nothing about the
+// client, as they would in a request line.
+func methodName(m string) string {
+	if c := m[0]; c >= 'a' && c <= 'z' {
+		if upper := strings.ToUpper(m); knownMethod(upper) {
+			return upper
+		}
+	}
+	return m
 }
 
 // fillTarget sets path, query, and for absolute and authority forms scheme and host. It reports whether the target was
@@ -156,6 +170,9 @@ func protocolName(v string) string {
 		return "HTTP/1.1"
 	case "1.0", "http/1.0", "1", "HTTP/1":
 		return "HTTP/1.0"
+	}
+	if short, ok := strings.CutSuffix(v, ".0.0"); ok { // Azure Front Door: 2.0.0.0
+		return protocolName(short)
 	}
 	return v
 }

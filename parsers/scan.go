@@ -167,7 +167,8 @@ func (t *tokens) next() (string, bool) {
 			}
 		}
 	case '[':
-		if end := strings.IndexByte(s, ']'); end > 0 {
+		// An address in brackets goes on with its port: [2001:db8::7]:443.
+		if end := strings.IndexByte(s, ']'); end > 0 && (end+1 == len(s) || s[end+1] == ' ' || s[end+1] == '\t') {
 			t.at += end + 1
 			return s[1:end], true
 		}

@@ -36,6 +36,7 @@ var table = sync.OnceValue(func() []Format {
 		journaldWrap(),
 		messageWrap(),
 		// text
+		apiGatewayXML(),
 		awsALB(),
 		awsELB(),
 		awsS3(),

@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/gatewatch/gatewatch/event"
@@ -218,6 +219,12 @@ func openJSON(name string, tree jsonEnvelope) opener {
 		if err := scan.scan(line, root, &rec); err != nil {
 			return err
 		}
+		if name == "journald" {
+			if text, ok := journalBytes(line); ok {
+				rec.put(slotMessage, unitNone, 9, text)
+				scan.marks |= need
+			}
+		}
 		v, ok := rec.get(slotMessage)
 		if !ok || scan.marks&need != need {
 			return &fieldError{what: "JSON, but without the keys of " + name, at: 1}
@@ -230,6 +237,30 @@ func openJSON(name string, tree jsonEnvelope) opener {
 		}
 		return nil
 	}
+}
+
+// journalBytes returns the message that journald writes as a list of bytes, because it holds some that are no text: what
+// a client may send on purpose.
+func journalBytes(line string) (string, bool) {
+	_, rest, ok := strings.Cut(line, `"MESSAGE":[`)
+	if !ok {
+		if _, rest, ok = strings.Cut(line, `"MESSAGE" : [`); !ok {
+			return "", false
+		}
+	}
+	end := strings.IndexByte(rest, ']')
+	if end < 0 {
+		return "", false
+	}
+	text := make([]byte, 0, end/4)
+	for number := range strings.SplitSeq(rest[:end], ",") {
+		n, err := strconv.ParseUint(strings.TrimSpace(number), 10, 8)
+		if err != nil {
+			return "", false
+		}
+		text = append(text, byte(n))
+	}
+	return string(text), true
 }
 
 // openCRI opens the log lines of containerd and CRI-O: time, stream, F or P (full or partial), message.
@@ -283,6 +314,9 @@ func openSyslog(line string, e *envelope) error {
 	}
 	n, ok := syslogTime(rest)
 	if !ok {
+		if openTag(rest, e) || rest != line && openBare(rest, e) {
+			return nil
+		}
 		return &fieldError{what: "want a syslog time", at: len(line) - len(rest)}
 	}
 	rest = strings.TrimLeft(rest[n:], " ")
@@ -300,6 +334,29 @@ func openSyslog(line string, e *envelope) error {
 		rest = after
 	}
 	return &fieldError{what: "want a host and a program with a colon after the syslog time", at: n}
+}
+
+// openTag opens a message whose header was cut down to the program, as journalctl and HAProxy's manual show it:
+// "haproxy[674]: …".
+func openTag(line string, e *envelope) bool {
+	tag, message, ok := strings.Cut(line, "]: ")
+	program, pid, has := strings.Cut(tag, "[")
+	if !ok || !has || program == "" || pid == "" || len(pid) > 10 || strings.Trim(pid, "0123456789") != "" || strings.ContainsAny(program, " \t\"") {
+		return false
+	}
+	e.program, e.message = program, message
+	return true
+}
+
+// openBare opens a message that has a priority and no time: with a program before a colon, or nothing else (HAProxy's
+// formats short and priority).
+func openBare(line string, e *envelope) bool {
+	line = strings.TrimLeft(line, " ")
+	if tag, message, ok := strings.Cut(line, ": "); ok && len(tag) <= 48 && !strings.ContainsAny(tag, ` "[{:`) {
+		e.program, line = tag, message
+	}
+	e.message = line
+	return line != ""
 }
 
 // openRFC5424 reads what follows the version: TIMESTAMP HOST APP PROCID MSGID STRUCTURED-DATA MESSAGE.
