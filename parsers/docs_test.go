@@ -102,7 +102,7 @@ cookie, api_key. ` + "`time`" + ` is told by its looks: RFC 3339, the Common Log
 - The client is what the log calls so. The connection's peer and X-Forwarded-For, when logged beside it, serve to find
   the real client behind trusted proxies. When a log has nothing but a chain, the rightmost public address counts.
 - ` + "`-`" + ` and an empty value are absent. A line without a time is an error, never the current time. A time without a zone is in the
-  source's zone, UTC unless configured. The first time without a year is in the configured `year` (`--year`), further ones in the year that brings
+  source's zone, UTC unless configured. The first time without a year is in the configured year (--year), further ones in the year that brings
   them nearest to the one before; without it they are errors.
 - Escapes of the log (` + "`\\x22`, `\\\"`, `\\u0022`" + `) are undone; percent-encoding of paths is kept as the client sent it.
 - A request line that is not HTTP is an event with ` + "`request_line`" + ` and without method and path. An absolute target
