@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -86,5 +88,41 @@ func TestVersionsAreComparedAndRolledBack(t *testing.T) {
 	}
 	if got := b.store.actions(); !slices.Equal(got, []string{"the analyst baseline.rollback v1", "the analyst baseline.cancel job_1"}) {
 		t.Errorf("audit %q", got)
+	}
+}
+
+func TestEntityProfiles(t *testing.T) {
+	b := newBench(t)
+	var out entityProfile
+	b.ask(RoleViewer, "GET", "/v1/entities/client_ip/203.0.113.3", "").into(t, &out)
+	if out.Total != 1 || len(out.Incidents) != 1 || out.Risk == 0 || out.Profile == nil || len(out.Series.Observed) != 7*24 || out.Series.Step != 3600 {
+		t.Errorf("%+v", out)
+	}
+	out = entityProfile{}
+	r := httptest.NewRequest("GET", "/v1/entities/endpoint/GET%20%2Forders%2F%7Bid%7D?service=shop&from=2026-01-01T00:00:00Z", nil)
+	r.Header.Set("X-Api-Key", b.secrets[RoleViewer])
+	w := httptest.NewRecorder()
+	b.Handler().ServeHTTP(w, r)
+	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
+		t.Fatal(err)
+	}
+	if out.Series.Version != "GET /orders/{id}" || out.Profile != nil || len(out.Series.Observed) != 31*24 || out.Service != "shop" {
+		t.Errorf("%+v", out)
+	}
+	for target, field := range map[string]string{
+		"/v1/entities/session/s": "type", "/v1/entities/client_ip/me": "value", "/v1/entities/endpoint/GET": "service",
+		"/v1/entities/user/u?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": "to",
+	} {
+		if res := b.ask(RoleViewer, "GET", target, ""); res.StatusCode != 400 || !res.problem(t).names(field) {
+			t.Errorf("%s: %d %s", target, res.StatusCode, res.body)
+		}
+	}
+	if got := b.store.actions(); len(got) != 2 || got[0] != "the viewer entity.read client_ip:203.0.113.3" {
+		t.Errorf("audit %q", got)
+	}
+	var e endpointWithSeries
+	b.ask(RoleViewer, "GET", "/v1/endpoints/"+ordersID, "").into(t, &e)
+	if e.Series == nil || e.Series.Version != "GET /orders/{id}" || len(e.Series.Observed) != 7*24 {
+		t.Errorf("%+v", e.Series)
 	}
 }

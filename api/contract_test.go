@@ -136,6 +136,7 @@ func (b *bench) example(name string) (target, body string, headers []string) {
 	target = strings.ReplaceAll(target, "{service}", "shop")
 	target = strings.ReplaceAll(target, "{pseudonym}", alice.Pseudonym)
 	target = strings.ReplaceAll(target, "/policies/{id}", "/policies/guarded")
+	target = strings.ReplaceAll(target, "/entities/{type}/{value}", "/entities/client_ip/203.0.113.3")
 	switch name {
 	case "PATCH /v1/endpoints/{id}":
 		body = `{"owner":"team orders","sensitivity":"high"}`

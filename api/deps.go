@@ -54,6 +54,7 @@ type Deps struct {
 	Identities Identities
 	Policies   *policy.Registry
 	Baselines  Baselines
+	Behaviour  Behaviour
 	Rules      *rules.Set
 	Detectors  []detect.Info // all, rules included
 
@@ -164,6 +165,16 @@ type Baselines interface {
 	Diff(ctx context.Context, from, to string, limit int) (baseline.Diff, error)
 	// RollBack puts a version into effect again; r.To, r.By, r.Reason and r.Hold are set. ErrNoVersion when there is none.
 	RollBack(ctx context.Context, r baseline.RollBack) (baseline.Meta, error)
+}
+
+// Behaviour is what was observed and what is expected, hour by hour, in [from, to).
+type Behaviour interface {
+	// EndpointSeries is about an endpoint under all names that its route had, the present one first, or about a service.
+	EndpointSeries(ctx context.Context, names []baseline.EndpointKey, from, to time.Time) (baseline.Series, error)
+	// ActorSeries is about a user or client, with what is known of it: nil when it was hardly ever seen.
+	ActorSeries(ctx context.Context, k baseline.ActorKey, from, to time.Time) (baseline.Series, *baseline.Actor, error)
+	// Newest is the present in event time: behind imported history that is where the history ends.
+	Newest() time.Time
 }
 
 // Errors of Baselines.

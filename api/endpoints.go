@@ -104,7 +104,7 @@ func (s *Server) getEndpoint(c echo.Context) error {
 	if err != nil {
 		return storeFault(err)
 	}
-	return answerEndpoint(c, e)
+	return s.answerWithSeries(c, e, period)
 }
 
 // answerEndpoint writes one endpoint with its ETag, which is the version of what people say about it.

@@ -308,6 +308,19 @@ func (fakeBaselines) RollBack(_ context.Context, r baseline.RollBack) (baseline.
 	return baseline.Meta{Version: "v2", Snapshot: baseline.Snapshot{RolledBack: &r}}, nil
 }
 
+func (fakeBaselines) EndpointSeries(_ context.Context, names []baseline.EndpointKey, from, to time.Time) (baseline.Series, error) {
+	s := baseline.HourlySeries(from, make([]float64, int(to.Sub(from).Hours())))
+	s.Version = names[0].String()
+	return s, nil
+}
+
+func (f fakeBaselines) ActorSeries(ctx context.Context, k baseline.ActorKey, from, to time.Time) (baseline.Series, *baseline.Actor, error) {
+	s, err := f.EndpointSeries(ctx, []baseline.EndpointKey{{Service: k.Value}}, from, to)
+	return s, &baseline.Actor{Hours: 3}, err
+}
+
+func (fakeBaselines) Newest() time.Time { return noon.Add(time.Hour) }
+
 func someEvent(position uint64) event.Event {
 	var e event.Event
 	e.Reset()
@@ -403,7 +416,7 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 		Config: Config{RatePerSecond: 1e9, Burst: 1e6}, Incidents: b.manager, Store: b.store, Keys: keys,
 		Decisions: b.book, Notifications: &fakeNotifications{}, Exceptions: b.exceptions, Inventory: b.inventory, Policies: b.policies,
 		Identities: b.identities,
-		Sink:       b.sink, Positions: fakePositions{}, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{},
+		Sink:       b.sink, Positions: fakePositions{}, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{}, Behaviour: fakeBaselines{},
 		Rules: set, Detectors: append(set.Infos(), baseline.Infos()...), Version: "test",
 		Now: func() time.Time { return noon.Add(24 * time.Hour) },
 	}

@@ -86,6 +86,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/v1/endpoints", readers, s.listEndpoints},
 		{http.MethodGet, "/v1/endpoints/export", readers, s.exportEndpoints},
 		{http.MethodGet, "/v1/endpoints/:id", readers, s.getEndpoint},
+		{http.MethodGet, "/v1/entities/:type/:value", readers, s.getEntity},
 		{http.MethodPatch, "/v1/endpoints/:id", analysts, s.patchEndpoint},
 		{http.MethodGet, "/v1/openapi", readers, s.listDocuments},
 		{http.MethodGet, "/v1/openapi/:service", readers, s.compareDocument},

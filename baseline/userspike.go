@@ -56,6 +56,15 @@ func (d *userSpike) Observe(ev *event.Event, emit detect.Emit) {
 	}
 }
 
+// spikeBound is the requests of an hour above which an actor's are a spike.
+func spikeBound(cfg Config, k ActorKey, own Actor, crowd Crowd) float64 {
+	floor := float64(cfg.MinUserRequests)
+	if !k.User {
+		floor *= anonymity
+	}
+	return max(floor, actorBound(3*float64(own.Max), own.weight(), 1.5*crowd.P999))
+}
+
 // judge holds the hour's count against the actor's bound.
 func (d *userSpike) judge(ev *event.Event, w who, s *spell, emit detect.Emit) {
 	k := w.key()
@@ -64,11 +73,7 @@ func (d *userSpike) judge(ev *event.Event, w who, s *spell, emit detect.Emit) {
 		return
 	}
 	own, _ := d.model.Actor(k)
-	floor := float64(d.cfg.MinUserRequests)
-	if !k.User {
-		floor *= anonymity
-	}
-	bound := max(floor, actorBound(3*float64(own.Max), own.weight(), 1.5*crowd.P999))
+	bound := spikeBound(d.cfg, k, own, crowd)
 	if float64(s.n) <= bound {
 		return
 	}

@@ -116,3 +116,32 @@ func TestClientsOfTheRollupsAreThoseOfTheEvents(t *testing.T) {
 		t.Errorf("%d actors, want %d", len(got), len(want))
 	}
 }
+
+func TestSeriesAreThoseOfTheEvents(t *testing.T) {
+	s := openTestStore(t)
+	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	insertAll(t, s, shopEvents(start, 1), start.AddDate(0, 0, 2))
+	from, to := start.Add(-time.Hour), start.Add(5*time.Hour)
+	sum := func(list []float64, err error) (n float64) {
+		t.Helper()
+		if err != nil || len(list) != 6 || list[0] != 0 {
+			t.Fatalf("%v, %v", list, err)
+		}
+		for _, x := range list {
+			n += x
+		}
+		return n
+	}
+	products := baseline.EndpointKey{Service: "shop", Method: "GET", Route: "/products"}
+	orders := baseline.EndpointKey{Service: "shop", Method: "GET", Route: "/orders/{id}"}
+	got := []float64{
+		sum(s.EndpointSeries(t.Context(), []baseline.EndpointKey{products}, from, to)),
+		sum(s.EndpointSeries(t.Context(), []baseline.EndpointKey{products, orders}, from, to)),
+		sum(s.EndpointSeries(t.Context(), []baseline.EndpointKey{{Service: "shop"}}, from, to)),
+		sum(s.ActorSeries(t.Context(), baseline.ActorKey{User: true, Value: "u-0"}, from, to)),
+		sum(s.ActorSeries(t.Context(), baseline.ActorKey{Value: "203.0.113.1"}, from, to)),
+	}
+	if want := []float64{270, 300, 300, 6, 270}; !slices.Equal(got, want) {
+		t.Errorf("requests %v, want %v", got, want)
+	}
+}

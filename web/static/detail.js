@@ -1,6 +1,7 @@
 // One incident in full: what happened, why it scores as it does, the story, the events, and what to do with it.
 
 import { byId, el, moment, number, words } from './dom.js';
+import { chart } from './chart.js';
 import { json, Refused } from './rest.js';
 
 const actions = {
@@ -66,6 +67,7 @@ export class Detail {
       }, label))),
       this.error,
       this.figures(incident),
+      this.hours(incident),
       el('h3', {}, `Score ${incident.score} of 100`),
       el('div', { class: 'parts' }, incident.score_parts.map(part)),
       el('h3', {}, 'Decisions'),
@@ -99,6 +101,26 @@ export class Detail {
       figure('Events', number(incident.event_count), `${number(incident.finding_count)} findings`),
       figure(words(incident.entity.type), incident.entity.value, [incident.service, incident.route].filter(Boolean).join(' ')),
       figure('Seen, UTC', moment(incident.first_seen), `to ${moment(incident.last_seen)}`, 'when'));
+  }
+
+  // hours draws the week around the incident beside what is expected of its entity, once the server has answered.
+  hours(incident) {
+    const place = el('div');
+    const { type, value } = incident.entity;
+    if (!['user', 'client_ip', 'service', 'endpoint'].includes(type)) return place;
+    const day = 86400e3;
+    const query = new URLSearchParams({
+      from: new Date(Date.parse(incident.first_seen) - 5 * day).toISOString(),
+      to: new Date(Date.parse(incident.last_seen) + 2 * day).toISOString(),
+    });
+    if (type === 'endpoint') query.set('service', incident.service);
+    json(`/v1/entities/${type}/${encodeURIComponent(value)}?${query}`).then((profile) => {
+      const drawn = chart(profile.series, incident.first_seen, incident.last_seen);
+      if (drawn) place.append(el('h3', {}, 'Hours'), drawn);
+    }, (error) => {
+      if (error.status !== 501) place.append(el('p', { class: 'label' }, `The hours are not known: ${error.message}`));
+    });
+    return place;
   }
 
   async change(status) {
