@@ -168,6 +168,8 @@ func (b *bench) example(name string) (target, body string, headers []string) {
 		body = `{"text":"seen"}`
 	case "POST /v1/keys":
 		body = `{"name":"another","role":"viewer"}`
+	case "POST /v1/privacy/erasures":
+		body = `{"kind":"user","value":"alice","reason":"her request of March"}`
 	case "POST /v1/ingest/identities":
 		body = `{"identities":[{"pseudonym":"` + alice.Pseudonym + `","kind":"user","box":"` + base64.StdEncoding.EncodeToString(alice.Box) + `"}]}`
 	case "POST /v1/ingest/firehose":

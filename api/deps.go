@@ -53,6 +53,7 @@ type Deps struct {
 	Inventory  *inventory.Catalogue
 	Identities Identities
 	Policies   *policy.Registry
+	Erasures   Erasures
 	Baselines  Baselines
 	Behaviour  Behaviour
 	Rules      *rules.Set

@@ -363,6 +363,7 @@ type bench struct {
 
 	exceptions *exception.Registry
 	identities fakeIdentities
+	erasures   fakeErasures
 	inventory  *inventory.Catalogue
 	policies   *policy.Registry
 
@@ -415,8 +416,8 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 	d := Deps{
 		Config: Config{RatePerSecond: 1e9, Burst: 1e6}, Incidents: b.manager, Store: b.store, Keys: keys,
 		Decisions: b.book, Notifications: &fakeNotifications{}, Exceptions: b.exceptions, Inventory: b.inventory, Policies: b.policies,
-		Identities: b.identities,
-		Sink:       b.sink, Positions: fakePositions{}, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{}, Behaviour: fakeBaselines{},
+		Identities: b.identities, Erasures: &b.erasures,
+		Sink: b.sink, Positions: fakePositions{}, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{}, Behaviour: fakeBaselines{},
 		Rules: set, Detectors: append(set.Infos(), baseline.Infos()...), Version: "test",
 		Now: func() time.Time { return noon.Add(24 * time.Hour) },
 	}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
+	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -89,4 +92,86 @@ func (s *Server) getIdentity(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, found)
+}
+
+// Erasures takes identities out of the store and keeps receipts.
+type Erasures interface {
+	// Erase takes out everything about an identity in the name of actor. Errors: *incident.InvalidError, the store's.
+	Erase(ctx context.Context, n NewErasure, actor string) (Erasure, error)
+	// Receipts returns all receipts, the newest first.
+	Receipts(ctx context.Context) ([]Erasure, error)
+}
+
+// NewErasure asks for one.
+type NewErasure struct {
+	Kind   string `json:"kind"` // user or client_ip
+	Value  string `json:"value"`
+	Reason string `json:"reason"`
+}
+
+// Erasure is a receipt. It does not name the identity.
+type Erasure struct {
+	ID          string            `json:"id"`
+	Kind        string            `json:"kind"`
+	Subject     string            `json:"subject"` // keyed hash of the identity, hex
+	Reason      string            `json:"reason"`
+	Actor       string            `json:"actor"`
+	RequestedAt time.Time         `json:"requested_at"`
+	FinishedAt  time.Time         `json:"finished_at"`
+	Names       int               `json:"names"`
+	Removed     map[string]uint64 `json:"removed"` // rows by table
+}
+
+// maxReason bounds an erasure's reason and value, in bytes.
+const maxReason = 1000
+
+// erase answers POST /v1/privacy/erasures when everything is gone.
+func (s *Server) erase(c echo.Context) error {
+	if s.deps.Erasures == nil {
+		return missing("erasures")
+	}
+	if err := s.noQuery(c); err != nil {
+		return err
+	}
+	var n NewErasure
+	if err := readJSON(c, &n); err != nil {
+		return err
+	}
+	switch {
+	case n.Kind != pseudonym.KindUser && n.Kind != pseudonym.KindClientIP:
+		return badField("kind", "want user or client_ip")
+	case n.Value == "" || len(n.Value) > maxReason:
+		return badField("value", fmt.Sprintf("want 1 to %d bytes", maxReason))
+	case strings.TrimSpace(n.Reason) == "" || len(n.Reason) > maxReason:
+		return badField("reason", fmt.Sprintf("want 1 to %d bytes: say why", maxReason))
+	}
+	if n.Kind == pseudonym.KindClientIP {
+		if _, err := netip.ParseAddr(n.Value); err != nil {
+			return badField("value", "want an address")
+		}
+	}
+	// It goes on when the caller leaves: half of an erasure is none.
+	receipt, err := s.deps.Erasures.Erase(context.WithoutCancel(c.Request().Context()), n, callerOf(c).name)
+	if err != nil {
+		return storeFault(err)
+	}
+	if err := s.record(c, "identity.erase", receipt.ID, n.Kind); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, receipt)
+}
+
+// listErasures answers GET /v1/privacy/erasures.
+func (s *Server) listErasures(c echo.Context) error {
+	if s.deps.Erasures == nil {
+		return missing("erasures")
+	}
+	if err := s.noQuery(c); err != nil {
+		return err
+	}
+	list, err := s.deps.Erasures.Receipts(c.Request().Context())
+	if err != nil {
+		return storeFault(err)
+	}
+	return c.JSON(http.StatusOK, map[string]any{"erasures": list})
 }

@@ -58,3 +58,41 @@ func TestIdentities(t *testing.T) {
 		}
 	}
 }
+
+type fakeErasures []Erasure
+
+func (f *fakeErasures) Erase(_ context.Context, n NewErasure, actor string) (Erasure, error) {
+	r := Erasure{ID: "ers_1", Kind: n.Kind, Subject: "00", Reason: n.Reason, Actor: actor, Names: 2, Removed: map[string]uint64{"events": 3}}
+	*f = append(*f, r)
+	return r, nil
+}
+
+func (f *fakeErasures) Receipts(context.Context) ([]Erasure, error) { return *f, nil }
+
+// An erasure answers with its receipt, and leaves the identity neither there nor in the audit.
+func TestErasures(t *testing.T) {
+	b := newBench(t)
+	res := b.ask(RoleAdmin, "POST", "/v1/privacy/erasures", `{"kind":"user","value":"mallory","reason":"her request"}`)
+	if res.StatusCode != 201 || strings.Contains(res.body, "mallory") {
+		t.Fatalf("%d %s", res.StatusCode, res.body)
+	}
+	for _, path := range []string{"/v1/privacy/erasures", "/v1/audit"} {
+		if res := b.ask(RoleAdmin, "GET", path, ""); !strings.Contains(res.body, "ers_1") || strings.Contains(res.body, "mallory") {
+			t.Errorf("%s: %s", path, res.body)
+		}
+	}
+	for body, field := range map[string]string{
+		`{"kind":"session","value":"x","reason":"x"}`:         "kind",
+		`{"kind":"user","reason":"x"}`:                        "value",
+		`{"kind":"client_ip","value":"alice","reason":"x"}`:   "value",
+		`{"kind":"user","value":"alice","reason":" "}`:        "reason",
+		`{"kind":"user","value":"alice","reason":"x","id":1}`: "id",
+	} {
+		if res := b.ask(RoleAdmin, "POST", "/v1/privacy/erasures", body); res.StatusCode != 400 || !res.problem(t).names(field) {
+			t.Errorf("%s: %d %s", body, res.StatusCode, res.body)
+		}
+	}
+	if len(b.erasures) != 1 {
+		t.Errorf("%d erasures", len(b.erasures))
+	}
+}

@@ -113,6 +113,8 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/v1/notifications/retry", analysts, s.retryNotifications},
 
 		{http.MethodGet, "/v1/privacy/identities/:pseudonym", admins, s.getIdentity},
+		{http.MethodGet, "/v1/privacy/erasures", admins, s.listErasures},
+		{http.MethodPost, "/v1/privacy/erasures", admins, s.erase},
 		{http.MethodGet, "/v1/audit", admins, s.listAudit},
 		{http.MethodGet, "/v1/keys", admins, s.listKeys},
 		{http.MethodPost, "/v1/keys", admins, s.createKey},

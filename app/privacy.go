@@ -2,9 +2,18 @@ package app
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/gatewatch/gatewatch/api"
+	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/ingest/pseudonym"
 	"github.com/gatewatch/gatewatch/store"
 )
@@ -30,4 +39,57 @@ func (i identities) FindIdentity(ctx context.Context, name string) (pseudonym.Se
 		return pseudonym.Sealed{}, api.ErrNoIdentity
 	}
 	return pseudonym.Sealed{Pseudonym: found.Pseudonym, Kind: found.Kind, Box: found.Box}, err
+}
+
+// erasures takes identities out of the server and its store.
+type erasures struct {
+	store      *store.Store
+	incidents  *incident.Manager
+	pseudonyms *pseudonym.Maker // nil: there are none
+	secret     []byte           // of the installation: receipts name subjects under it
+}
+
+var _ api.Erasures = erasures{}
+
+// Erase implements api.Erasures.
+func (e erasures) Erase(ctx context.Context, n api.NewErasure, actor string) (api.Erasure, error) {
+	receipt := api.Erasure{Kind: n.Kind, Reason: n.Reason, Actor: actor, RequestedAt: time.Now().UTC()}
+	names, err := e.pseudonyms.Names(n.Kind, n.Value)
+	if err != nil {
+		return receipt, &incident.InvalidError{Field: "value", Detail: err.Error()}
+	}
+	entity := detect.EntityUser
+	if n.Kind == pseudonym.KindClientIP {
+		entity = detect.EntityClient
+	}
+	e.incidents.Forget(entity, names)
+	e.pseudonyms.Forget(names)
+	if receipt.Removed, err = e.store.Erase(ctx, entity, names); err != nil {
+		return receipt, err
+	}
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // it never fails
+	h := hmac.New(sha256.New, e.secret)
+	_, _ = h.Write([]byte("erasure\x00" + n.Kind + "\x00" + names[0])) // a hash never fails
+	receipt.ID, receipt.Subject = "ers_"+hex.EncodeToString(id[:]), hex.EncodeToString(h.Sum(nil)[:16])
+	receipt.Names, receipt.FinishedAt = len(names), time.Now().UTC()
+	body, err := json.Marshal(receipt)
+	if err != nil {
+		return receipt, fmt.Errorf("encode the receipt: %w", err)
+	}
+	return receipt, e.store.AppendErasure(ctx, receipt.ID, receipt.FinishedAt, body)
+}
+
+// Receipts implements api.Erasures.
+func (e erasures) Receipts(ctx context.Context) ([]api.Erasure, error) {
+	list := []api.Erasure{}
+	err := e.store.Erasures(ctx, func(body []byte) error {
+		var r api.Erasure
+		if err := json.Unmarshal(body, &r); err != nil {
+			return fmt.Errorf("decode a receipt: %w", err)
+		}
+		list = append(list, r)
+		return nil
+	})
+	return list, err
 }

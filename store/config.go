@@ -30,11 +30,20 @@ type Config struct {
 	Logger *slog.Logger `yaml:"-"`
 }
 
-// Retention is counted in days from ingestion, so that imported history is not deleted on arrival.
+// Retention is in days.
 type Retention struct {
-	// EventsDays is how long events are kept; 0: 90 days, -1: for ever.
+	// EventsDays is how long events are kept, from ingestion, so that imported history is not deleted on arrival; 0: 90
+	// days, -1: for ever.
 	EventsDays int `yaml:"events_days"`
+	// RollupsDays is how long the rollups are kept, from which baselines are learned, counted from the time of the
+	// requests; 0 and -1: for ever, else at least 30.
+	RollupsDays int `yaml:"rollups_days"`
+	// AuditDays is how long the audit is kept; 0 and -1: for ever.
+	AuditDays int `yaml:"audit_days"`
 }
+
+// leastRollupsDays is what baselines need to know a month.
+const leastRollupsDays = 30
 
 const (
 	defaultDatabase   = "gatewatch"
@@ -69,6 +78,12 @@ func (c *Config) Validate() []error {
 		faults = append(faults, fmt.Errorf("store.retention.events_days %d: want a number of days, 0 for %d, or -1 for ever",
 			d, defaultEventsDays))
 	}
+	if d := c.Retention.RollupsDays; d < KeepForever || d > 0 && d < leastRollupsDays {
+		faults = append(faults, fmt.Errorf("store.retention.rollups_days %d: want at least %d days, or -1 for ever", d, leastRollupsDays))
+	}
+	if d := c.Retention.AuditDays; d < KeepForever {
+		faults = append(faults, fmt.Errorf("store.retention.audit_days %d: want a number of days, or -1 for ever", d))
+	}
 	return faults
 }
 
@@ -91,6 +106,19 @@ func (r Retention) eventsDays() int {
 		return defaultEventsDays
 	}
 	return r.EventsDays
+}
+
+// rollupsDays is the effective retention of the rollups.
+func (r Retention) rollupsDays() int { return orForever(r.RollupsDays) }
+
+// auditDays is the effective retention of the audit.
+func (r Retention) auditDays() int { return orForever(r.AuditDays) }
+
+func orForever(days int) int {
+	if days == 0 {
+		return KeepForever
+	}
+	return days
 }
 
 // isLoopback reports whether an address of the form host:port is on this machine.

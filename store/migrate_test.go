@@ -155,4 +155,17 @@ func TestRetentionFollowsConfiguration(t *testing.T) {
 	f(KeepForever, KeepForever)
 	f(KeepForever, KeepForever)
 	f(30, 30)
+
+	s.cfg.Retention = Retention{EventsDays: 30, RollupsDays: 400, AuditDays: 365}
+	for _, days := range []int{400, KeepForever} {
+		if err := s.applyRetention(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []string{"endpoint_minutes", "actor_hours", "object_hours", "endpoint_days", "endpoint_callers"} {
+			if got, err := s.ttlOf(t.Context(), table); err != nil || got != days {
+				t.Errorf("%s: %d, %v; want %d", table, got, err, days)
+			}
+		}
+		s.cfg.Retention = Retention{EventsDays: 30}
+	}
 }

@@ -62,6 +62,8 @@ func TestConfigFaults(t *testing.T) {
 	f(Config{Options: some, Database: "a b"}, "store.database", `"a b"`)
 	f(Config{Options: some, Cluster: "big"}, "store.cluster", `"big"`)
 	f(Config{Options: some, Retention: Retention{EventsDays: -7}}, "events_days", "-7")
+	f(Config{Options: some, Retention: Retention{RollupsDays: 7}}, "rollups_days", "7", "30")
+	f(Config{Options: some, Retention: Retention{AuditDays: -2}}, "audit_days", "-2")
 	if faults := (&Config{Options: some}).Validate(); len(faults) > 0 {
 		t.Errorf("the zero value: %v", faults)
 	}

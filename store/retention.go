@@ -13,6 +13,12 @@ var retained = []struct {
 	days          func(Retention) int
 }{
 	{"events", "ingested_at", Retention.eventsDays},
+	{"endpoint_minutes", "minute", Retention.rollupsDays},
+	{"actor_hours", "hour", Retention.rollupsDays},
+	{"object_hours", "hour", Retention.rollupsDays},
+	{"endpoint_days", "day", Retention.rollupsDays},
+	{"endpoint_callers", "day", Retention.rollupsDays},
+	{"audit", "time", Retention.auditDays},
 }
 
 var ttlDays = regexp.MustCompile(` TTL .*?toIntervalDay\((\d+)\)`)

@@ -241,8 +241,13 @@ func BenchmarkRollups(b *testing.B) {
 		step time.Duration
 	}{{"busy", 83 * time.Millisecond}, {"sparse", time.Minute}} {
 		for _, views := range [][]string{
-			nil, {"endpoint_minutes"}, {"actor_hours"}, {"object_hours"}, {"endpoint_minutes", "actor_hours", "object_hours"},
-			{"endpoint_days"}, {"endpoint_callers"},
+			nil,
+			{"endpoint_minutes"},
+			{"actor_hours"},
+			{"object_hours"},
+			{"endpoint_minutes", "actor_hours", "object_hours"},
+			{"endpoint_days"},
+			{"endpoint_callers"},
 		} {
 			b.Run(density.name+"/"+strings.Join(append([]string{"events"}, views...), "+"), func(b *testing.B) {
 				benchmarkRollups(b, density.step, views)

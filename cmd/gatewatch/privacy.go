@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 // privacyCmd makes the keys of pseudonyms, and opens what they sealed.
 type privacyCmd struct {
 	Keygen privacyKeygenCmd `cmd:"" help:"Make a pseudonym key for the servers and agents, and a reveal key for their owner."`
+	Erase  privacyEraseCmd  `cmd:"" help:"Take everything about one identity out of the store, and print the receipt."`
 	Reveal privacyRevealCmd `cmd:"" help:"Tell whom pseudonyms stand for, with the reveal key, which never leaves this machine."`
 }
 
@@ -86,4 +88,25 @@ func (c *privacyRevealCmd) Run(ctx context.Context, std streams) error {
 		}
 	}
 	return nil
+}
+
+type privacyEraseCmd struct {
+	Server string `help:"The server's address." default:"http://127.0.0.1:8642" placeholder:"URL"`
+	Key    string `help:"API key with the role admin; better given as GATEWATCH_KEY." placeholder:"KEY"`
+	Kind   string `help:"What VALUE is: ${enum}." enum:"user,client_ip" default:"user"`
+	Reason string `help:"Why; kept with the receipt. Do not name the identity." required:"" placeholder:"TEXT"`
+	Value  string `arg:"" help:"The identity itself, or a pseudonym."`
+}
+
+// Run prints the receipt as JSON.
+func (c *privacyEraseCmd) Run(ctx context.Context, std streams) error {
+	server, err := client.New(c.Server, c.Key)
+	if err != nil {
+		return err
+	}
+	receipt, err := server.Erase(ctx, client.NewErasure{Kind: c.Kind, Value: c.Value, Reason: c.Reason})
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(std.Out).Encode(receipt)
 }
