@@ -15,7 +15,7 @@ import (
 // exportColumns are those of the CSV form.
 var exportColumns = []string{
 	"id", "title", "detector", "kind", "severity", "score", "status", "entity_type", "entity_value", "service", "route",
-	"first_seen", "last_seen", "event_count", "observed", "expected", "unit", "assignee", "explanation",
+	"first_seen", "last_seen", "event_count", "observed", "expected", "unit", "assignee", "outcome", "outcome_reason", "explanation",
 }
 
 // exportIncidents answers GET /v1/incidents/export: all incidents that the filter selects, the newest first, one JSON
@@ -74,7 +74,7 @@ func csvRow(i *incident.Incident) []string {
 	return plainCells([]string{
 		i.ID, i.Title, i.Detector, string(i.Kind), i.Severity.String(), strconv.Itoa(i.Score), string(i.Status), string(i.Entity.Type),
 		i.Entity.Value, i.Service, i.Route, stamp(i.FirstSeen), stamp(i.LastSeen), strconv.FormatUint(i.EventCount, 10),
-		strconv.FormatFloat(i.Observed, 'g', -1, 64), strconv.FormatFloat(i.Expected, 'g', -1, 64), i.Unit, i.Assignee, i.Explanation,
+		strconv.FormatFloat(i.Observed, 'g', -1, 64), strconv.FormatFloat(i.Expected, 'g', -1, 64), i.Unit, i.Assignee, string(i.Outcome), i.OutcomeReason, i.Explanation,
 	})
 }
 

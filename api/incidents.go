@@ -29,6 +29,7 @@ func (p *params) filter() incident.Filter {
 		Severities: each(p, "severity", detect.ParseSeverity),
 		Statuses:   each(p, "status", oneOf(incident.Statuses())),
 		Kinds:      each(p, "kind", oneOf(detect.Kinds())),
+		Outcomes:   each(p, "outcome", detect.ParseVerdict),
 		Detectors:  p.words("detector"),
 		Entity:     p.text("entity"),
 		Service:    p.text("service"),

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
+	"github.com/gatewatch/gatewatch/incident/outcome"
 )
 
 // aheadLimit is how far ahead of the server's clock an event may be and still move event time on.
@@ -27,8 +28,8 @@ type ahead struct {
 // warnAgain is how long a source's wrong clock is not told again.
 const warnAgain = time.Hour
 
-func newAhead(log *slog.Logger, emit detect.Emit, detectors ...detect.Detector) *ahead {
-	return &ahead{judge: detect.NewJudge(emit, detectors...), log: log, warned: map[string]time.Time{}}
+func newAhead(log *slog.Logger, outcomes outcome.Options, emit detect.Emit, detectors ...detect.Detector) *ahead {
+	return &ahead{judge: judgeOutcomes(outcomes, emit, detectors...), log: log, warned: map[string]time.Time{}}
 }
 
 // observe judges an event whose clock is ahead.

@@ -116,8 +116,9 @@ func analyzeInto(ctx context.Context, st *store.Store, o AnalyzeOptions) (_ *Rep
 	enricher := enrich.NewEnricher(enrich.Options{Geo: geo.lookup(), Routes: routes})
 
 	recent := &recalled{store: st, whole: true}
+	learned := baseline.NewDetectors(baseline.Config{})
 	w := &walk{
-		store: st, recalled: recent, learned: baseline.NewDetectors(baseline.Config{}), routes: routes, log: o.Logger, blockSize: o.BlockSize,
+		store: st, recalled: recent, learned: learned, outcomes: outcomeOptions(set, learned), routes: routes, log: o.Logger, blockSize: o.BlockSize,
 		incidents: incident.NewManager(incident.NewMemory(recent), incident.Options{Logger: o.Logger}),
 	}
 	if err := errors.Join(st.SetMerges(ctx, false), st.WithoutInventory(ctx)); err != nil {

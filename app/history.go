@@ -16,6 +16,7 @@ import (
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/incident/outcome"
 	"github.com/gatewatch/gatewatch/store"
 )
 
@@ -43,6 +44,7 @@ type history struct {
 	pause     time.Duration
 	// detectors makes fresh ones: the rules' windows and the learned ones.
 	detectors func() (*baseline.Detectors, []detect.Detector)
+	outcomes  func(*baseline.Detectors) outcome.Options
 
 	mu      sync.Mutex
 	pending historyRange
@@ -187,7 +189,7 @@ func (h *history) walk(ctx context.Context, r historyRange) error {
 	w := &historyWalk{h: h, ctx: ctx, until: r.Until}
 	var detectors []detect.Detector
 	w.learned, detectors = h.detectors()
-	w.judge = detect.NewJudge(func(f detect.Finding) { w.findings = append(w.findings, f) }, detectors...)
+	w.judge = judgeOutcomes(h.outcomes(w.learned), func(f detect.Finding) { w.findings = append(w.findings, f) }, detectors...)
 	q := store.Query{Since: r.Since, Cut: r.Until, To: r.Until.Add(-historyLag)}
 	if err := h.store.ReadEvents(ctx, q, w.observe); err != nil {
 		return err

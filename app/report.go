@@ -109,6 +109,9 @@ func (r *Report) writeIncidents(b *strings.Builder, top int) {
 		fmt.Fprintf(tw, "%3.0f\t%s\t%s %s\t%s\t%s requests\n", float64(inc.Score), inc.Severity, inc.Entity.Type, printable(inc.Entity.Value),
 			span(inc.FirstSeen, inc.LastSeen), thousands(inc.EventCount))
 		fmt.Fprintf(tw, "\t%s\n", printable(inc.Explanation))
+		if inc.Outcome != "" {
+			fmt.Fprintf(tw, "\t%s: %s\n", strings.ReplaceAll(string(inc.Outcome), "_", " "), printable(inc.OutcomeReason))
+		}
 	}
 	_ = tw.Flush() // a strings.Builder does not fail
 	if hidden := len(r.Incidents) - top; hidden > 0 {

@@ -24,6 +24,7 @@ import (
 	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/incident/exception"
 	"github.com/gatewatch/gatewatch/incident/notify"
+	"github.com/gatewatch/gatewatch/incident/outcome"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
 	"github.com/gatewatch/gatewatch/ingest/pseudonym"
@@ -278,7 +279,8 @@ func (b *builder) detection(ctx context.Context) (err error) {
 		return fmt.Errorf("load policies: %w", err)
 	}
 	s.stream = newStream(stream{
-		store: s.store, incidents: s.incidents, learned: learned, policies: guard, learner: s.learner, log: b.log,
+		store: s.store, incidents: s.incidents, learned: learned, outcomes: outcomeOptions(b.set, learned), policies: guard,
+		learner: s.learner, log: b.log,
 		file: filepath.Join(b.cfg.DataDir, "detection.json"), now: b.opts.now,
 	}, b.set.NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}}), b.set.NewWindows(rules.WindowOptions{}))
 	s.stream.history, err = b.history(ctx)
@@ -311,6 +313,7 @@ func (b *builder) history(ctx context.Context) (*history, error) {
 			windows := b.set.NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}})
 			return learned, append([]detect.Detector{windows}, learned.List()...)
 		},
+		outcomes: func(learned *baseline.Detectors) outcome.Options { return outcomeOptions(b.set, learned) },
 	}
 	if h.pause == 0 {
 		h.pause = historyPause

@@ -17,6 +17,7 @@ import (
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/incident/outcome"
 	"github.com/gatewatch/gatewatch/inventory/policy"
 	"github.com/gatewatch/gatewatch/store"
 )
@@ -44,6 +45,7 @@ type stream struct {
 	incidents *incident.Manager
 	learned   *baseline.Detectors
 	policies  *policy.Detector
+	outcomes  outcome.Options
 	learner   *learner
 	log       *slog.Logger
 	file      string // of the saved place
@@ -84,8 +86,8 @@ func newStream(s stream, windows, apart detect.Detector) *stream {
 			st.findings = append(st.findings, f)
 		}
 	}
-	st.judge = detect.NewJudge(emit, append([]detect.Detector{windows, st.policies}, st.learned.List()...)...)
-	st.ahead = newAhead(st.log, emit, apart)
+	st.judge = judgeOutcomes(st.outcomes, emit, append([]detect.Detector{windows, st.policies}, st.learned.List()...)...)
+	st.ahead = newAhead(st.log, st.outcomes, emit, apart)
 	st.learner.confirmed = confirmedOf(st.incidents)
 	return st
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/incident/outcome"
 	"github.com/gatewatch/gatewatch/ingest/route"
 	"github.com/gatewatch/gatewatch/store"
 )
@@ -35,6 +36,7 @@ type walk struct {
 	store     *store.Store
 	baselines baseline.Config
 	learned   *baseline.Detectors
+	outcomes  outcome.Options
 	judge     *detect.Judge
 	incidents *incident.Manager
 	recalled  *recalled
@@ -72,7 +74,7 @@ func (w *walk) start(ctx context.Context, group *errgroup.Group, rulesWindows de
 	}
 	w.reorder = detect.NewReorder(reorderDelay, reorderLimit)
 	w.steps = make(chan walkStep, 1)
-	w.judge = detect.NewJudge(func(f detect.Finding) { w.findings = append(w.findings, f) }, append([]detect.Detector{rulesWindows}, w.learned.List()...)...)
+	w.judge = judgeOutcomes(w.outcomes, func(f detect.Finding) { w.findings = append(w.findings, f) }, append([]detect.Detector{rulesWindows}, w.learned.List()...)...)
 	group.Go(func() error {
 		for step := range w.steps {
 			if err := w.run(ctx, step); err != nil {

@@ -128,6 +128,10 @@ type Finding struct {
 
 	Baseline *BaselineRef `json:"baseline,omitempty"` // nil for findings without a learned expectation
 
+	// Outcome is what the answers said of an attack so far; nil for what is no attack. A finding may come again with the same
+	// revision and another outcome.
+	Outcome *Outcome `json:"outcome,omitempty"`
+
 	// Group is the detector's own key of the episode (its group-by values); Restore finds the episode by it.
 	Group []string `json:"group,omitempty"`
 	// Sample holds a few of the events, the firing one first. It owns its strings.

@@ -179,9 +179,9 @@ func (t *tx) begin(f *detect.Finding) *record {
 func (t *tx) add(r *record, f *detect.Finding) {
 	inc := r.Incident
 	inc.FindingCount++
-	r.Members = append(r.Members, member{
-		ID: f.ID, Revision: f.Revision, Open: f.Open, Events: f.EventCount, LastSeen: f.LastSeen,
-	})
+	mem := member{ID: f.ID, Revision: f.Revision, Open: f.Open, Events: f.EventCount, LastSeen: f.LastSeen}
+	mem.tell(f.Outcome)
+	r.Members = append(r.Members, mem)
 	inc.names(f)
 	inc.signal(f, f.EventCount, true)
 	t.settle(r, f, f.EventCount, true)
@@ -195,6 +195,10 @@ func (t *tx) grow(id string, f *detect.Finding) error {
 	}
 	i := r.findMember(f.ID)
 	if i < 0 || f.Revision <= r.Members[i].Revision {
+		if i >= 0 && f.Revision == r.Members[i].Revision && f.Outcome != nil && f.Outcome.After(r.Members[i].Told, r.Members[i].Answers) {
+			t.turn(id, i, f)
+			return nil
+		}
 		t.m.metrics.finding(f.Detector, "repeated")
 		return nil
 	}
@@ -206,6 +210,7 @@ func (t *tx) grow(id string, f *detect.Finding) error {
 		mem.Events = f.EventCount
 	}
 	mem.Revision, mem.Open = f.Revision, f.Open
+	mem.tell(f.Outcome)
 	if f.LastSeen.After(mem.LastSeen) {
 		mem.LastSeen = f.LastSeen
 	}
@@ -234,6 +239,7 @@ func (t *tx) settle(r *record, f *detect.Finding, more uint64, isNew bool) {
 		inc.SuppressedBy = ""
 	}
 	before := inc.Severity
+	t.decide(r, f.Outcome)
 	inc.judge()
 	if inc.Version > 0 && inc.Severity != before {
 		inc.addHistory(Change{At: at, Actor: systemActor, Field: "severity", From: before.String(), To: inc.Severity.String(), Reason: f.Title})
@@ -246,6 +252,11 @@ func (t *tx) settle(r *record, f *detect.Finding, more uint64, isNew bool) {
 	t.gone = append(t.gone, r.forget()...)
 	row := *f
 	row.Sample = nil
+	if row.Outcome != nil {
+		o := *row.Outcome
+		o.Witnesses = nil
+		row.Outcome = &o
+	}
 	t.write.Findings = append(t.write.Findings, FindingRow{IncidentID: inc.ID, Finding: row})
 }
 

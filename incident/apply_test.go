@@ -199,6 +199,15 @@ func story(t *rapid.T) []detect.Finding {
 		clock += rapid.SampledFrom([]int{0, 1, 7, 90, 26 * 60}).Draw(t, "pass")
 		if len(open) > 0 && rapid.Bool().Draw(t, "grow") {
 			i := rapid.IntRange(0, len(open)-1).Draw(t, "which")
+			verdict := rapid.SampledFrom(append(detect.Verdicts(), "")).Draw(t, "outcome")
+			if verdict != "" {
+				began := minute(rapid.IntRange(0, 1).Draw(t, "followed since"))
+				open[i] = ended(open[i], verdict, began, len(out), someEvent(uint64(clock*10+7)))
+			}
+			if verdict != "" && rapid.Bool().Draw(t, "turn") { // nothing but the outcome is new
+				out = append(out, open[i])
+				continue
+			}
 			open[i] = again(open[i], open[i].Revision+1, clock, uint64(rapid.IntRange(0, 9).Draw(t, "more")))
 			out = append(out, open[i])
 			continue

@@ -49,6 +49,10 @@ type Incident struct {
 	// EventCount is a number of events of which none is counted twice: "at least so many". See coverage.
 	EventCount uint64 `json:"event_count"`
 
+	// Outcome says, of an attack, whether it succeeded as far as the answers tell; empty for what is no attack.
+	Outcome       detect.Verdict `json:"outcome,omitempty"`
+	OutcomeReason string         `json:"outcome_reason,omitempty"`
+
 	Observed    float64  `json:"observed"` // of the leading detector's strongest finding, in Unit
 	Expected    float64  `json:"expected"`
 	Unit        string   `json:"unit,omitempty"`
@@ -116,7 +120,7 @@ type Note struct {
 type Change struct {
 	At     time.Time `json:"at"`
 	Actor  string    `json:"actor"` // a key's name, or "gatewatch" for what the program did
-	Field  string    `json:"field"` // "status", "assignee", "severity"
+	Field  string    `json:"field"` // "status", "assignee", "outcome", "suppressed_by"
 	From   string    `json:"from"`
 	To     string    `json:"to"`
 	Reason string    `json:"reason,omitempty"`

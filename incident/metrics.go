@@ -16,7 +16,7 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer, m *Manager) *metrics {
 	x := &metrics{
 		findings: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "gatewatch_findings_total", Help: "Findings by detector: new, grown (a further revision) or repeated (changed nothing).",
+			Name: "gatewatch_findings_total", Help: "Findings by detector: new, grown (a further revision), turned (another outcome of its attack) or repeated (changed nothing).",
 		}, []string{"detector", "outcome"}),
 		evidenceFailed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "gatewatch_incident_evidence_failures_total", Help: "Incidents whose events could not be read when they began.",

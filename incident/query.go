@@ -17,6 +17,7 @@ type Filter struct {
 	Severities []detect.Severity
 	Statuses   []Status
 	Kinds      []detect.Kind
+	Outcomes   []detect.Verdict
 	Detectors  []string // any of the incident's detectors
 	Entity     string   // "value" or "type:value"
 	Service    string
@@ -50,6 +51,7 @@ func (f *Filter) Match(inc *Incident) bool {
 		len(f.Severities) > 0 && !slices.Contains(f.Severities, inc.Severity),
 		len(f.Statuses) > 0 && !slices.Contains(f.Statuses, inc.Status),
 		len(f.Kinds) > 0 && !slices.Contains(f.Kinds, inc.Kind),
+		len(f.Outcomes) > 0 && !slices.Contains(f.Outcomes, inc.Outcome),
 		inc.Score < f.MinScore,
 		!f.Since.IsZero() && inc.LastSeen.Before(f.Since),
 		!f.Until.IsZero() && !inc.FirstSeen.Before(f.Until),

@@ -18,6 +18,8 @@ type record struct {
 	Coverage coverage  `json:"coverage"` // behind EventCount
 	Kept     []uint64  `json:"kept"`     // hashes of the ids of the sample events in the evidence
 	Seq      uint64    `json:"seq"`      // of the newest change
+	// OutcomeSince is the event time from which the answers behind Outcome were followed.
+	OutcomeSince time.Time `json:"outcome_since,omitzero"`
 
 	slot int // index in Manager.list
 }
@@ -29,6 +31,16 @@ type member struct {
 	Open     bool      `json:"open"`
 	Events   uint64    `json:"events"`
 	LastSeen time.Time `json:"last_seen"`
+	// Told and Answers are those of the outcome that came with it last.
+	Told    time.Time `json:"told,omitzero"`
+	Answers uint64    `json:"answers,omitempty"`
+}
+
+// tell notes the outcome that came with the finding.
+func (m *member) tell(o *detect.Outcome) {
+	if o != nil {
+		m.Told, m.Answers = o.At.UTC(), o.Answers
+	}
 }
 
 // What bounds an incident's memory.

@@ -20,6 +20,7 @@ type row struct {
 	severity detect.Severity
 	status   Status
 	kind     detect.Kind
+	outcome  detect.Verdict
 	hidden   bool
 }
 
@@ -28,7 +29,8 @@ func rowOf(r *record) row {
 	return row{
 		rec: r, id: inc.ID, first: inc.FirstSeen.UnixNano(), last: inc.LastSeen.UnixNano(), updated: inc.UpdatedAt.UnixNano(),
 		events: int64(min(inc.EventCount, 1<<62)), score: int64(inc.Score), severity: inc.Severity, status: inc.Status, kind: inc.Kind,
-		hidden: inc.SuppressedBy != "",
+		outcome: inc.Outcome,
+		hidden:  inc.SuppressedBy != "",
 	}
 }
 
@@ -39,6 +41,7 @@ func (f *Filter) matches(r *row) bool {
 		len(f.Severities) > 0 && !slices.Contains(f.Severities, r.severity),
 		len(f.Statuses) > 0 && !slices.Contains(f.Statuses, r.status),
 		len(f.Kinds) > 0 && !slices.Contains(f.Kinds, r.kind),
+		len(f.Outcomes) > 0 && !slices.Contains(f.Outcomes, r.outcome),
 		r.score < int64(f.MinScore),
 		!f.Since.IsZero() && r.last < f.Since.UnixNano(),
 		!f.Until.IsZero() && r.first >= f.Until.UnixNano():

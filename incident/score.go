@@ -76,6 +76,7 @@ func (inc *Incident) judge() {
 		inc.ScoreParts = append(inc.ScoreParts, p)
 		inc.Score += p.Points
 	}
+	inc.weighOutcome()
 	inc.Title = inc.title(lead)
 	inc.Explanation = inc.explain(lead)
 }

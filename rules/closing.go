@@ -33,7 +33,7 @@ var _ window = (*closingWindow)(nil)
 func (w *closingWindow) add(ev *event.Event, t int64, r *reach) {
 	if w.n == 0 {
 		w.first, w.last = t, t
-		w.example = ownEvent(ev)
+		w.example = ev.Clone()
 	}
 	w.n++
 	w.first, w.last = min(w.first, t), max(w.last, t)

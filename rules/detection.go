@@ -67,6 +67,9 @@ func (l *loader) compileDetection(d *draft, p *program, section *yaml.Node, at s
 		}
 	}
 	for id := range c.uses {
+		if id != fieldNone {
+			d.Reads = append(d.Reads, id.spec().name)
+		}
 		if need := needName(id); need != "" && !slices.Contains(d.Needs, need) {
 			d.Needs = append(d.Needs, need)
 		}
@@ -75,6 +78,8 @@ func (l *loader) compileDetection(d *draft, p *program, section *yaml.Node, at s
 	if fixed(any) == alwaysFalse {
 		l.warn(d, condition, join(at, "condition"), "cannot work on access logs: it can never be true")
 	}
+	slices.Sort(d.Reads)
+	d.Reads = slices.Compact(d.Reads)
 	if len(any) == 1 {
 		return any[0]
 	}

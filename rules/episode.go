@@ -92,7 +92,7 @@ func (e *episode) sample(ev *event.Event) {
 			return
 		}
 	}
-	e.f.Sample = append(e.f.Sample, ownEvent(ev))
+	e.f.Sample = append(e.f.Sample, ev.Clone())
 }
 
 // restoredEpisode continues a finding of before a restart. Until its events come again, it is over when its condition,

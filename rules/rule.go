@@ -22,6 +22,7 @@ type Rule struct {
 	FalsePositives []string
 	Tags           []string
 	Needs          []string // event fields without which the rule cannot match
+	Reads          []string // rule fields that its condition looks at; nil for correlations
 
 	Kind        detect.Kind
 	Severity    detect.Severity

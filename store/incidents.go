@@ -20,7 +20,7 @@ var _ incident.Repository = (*Store)(nil)
 func incidentColumns() []string {
 	return []string{
 		"id String", "version UInt64", "seq UInt64", "title String", "detector LowCardinality(String)",
-		"kind LowCardinality(String)", "severity LowCardinality(String)", "score UInt8", "status LowCardinality(String)",
+		"kind LowCardinality(String)", "severity LowCardinality(String)", "score UInt8", "status LowCardinality(String)", "outcome LowCardinality(String)",
 		"entity_type LowCardinality(String)", "entity_value String", "service LowCardinality(String)", "route String",
 		"first_seen DateTime64(9, 'UTC')", "last_seen DateTime64(9, 'UTC')", "event_count UInt64", "assignee String",
 		"created_at DateTime64(9, 'UTC')", "updated_at DateTime64(9, 'UTC')", "body String",
@@ -43,7 +43,7 @@ func (s *Store) Append(ctx context.Context, w incident.Write) error {
 		for _, r := range w.Incidents {
 			i := r.Incident
 			err := add(i.ID, i.Version, r.Seq, i.Title, i.Detector, string(i.Kind), i.Severity.String(), uint8(i.Score),
-				string(i.Status), string(i.Entity.Type), i.Entity.Value, i.Service, i.Route, i.FirstSeen.UTC(), i.LastSeen.UTC(),
+				string(i.Status), string(i.Outcome), string(i.Entity.Type), i.Entity.Value, i.Service, i.Route, i.FirstSeen.UTC(), i.LastSeen.UTC(),
 				i.EventCount, i.Assignee, i.CreatedAt.UTC(), i.UpdatedAt.UTC(), string(r.Body))
 			if err != nil {
 				return err

@@ -36,6 +36,7 @@ type incidentsListCmd struct {
 	Severity string `help:"low, medium, high, critical; several separated by commas." placeholder:"LIST"`
 	Status   string `help:"open, acknowledged, resolved, false_positive; several separated by commas." placeholder:"LIST"`
 	Kind     string `help:"Kinds, separated by commas." placeholder:"LIST"`
+	Outcome  string `help:"refused, failed, unclear, likely_succeeded; several separated by commas." placeholder:"LIST"`
 	Detector string `help:"Detectors, separated by commas." placeholder:"LIST"`
 	Entity   string `help:"The entity: a value, or type:value." placeholder:"ENTITY"`
 	Service  string `help:"The service." placeholder:"NAME"`
@@ -84,7 +85,7 @@ func (c *incidentsListCmd) Run(ctx context.Context, parent *incidentsCmd, std st
 func (c *incidentsListCmd) query() url.Values {
 	query := url.Values{}
 	for name, v := range map[string]string{
-		"severity": c.Severity, "status": c.Status, "kind": c.Kind, "detector": c.Detector, "entity": c.Entity,
+		"severity": c.Severity, "status": c.Status, "kind": c.Kind, "outcome": c.Outcome, "detector": c.Detector, "entity": c.Entity,
 		"service": c.Service, "since": c.Since, "until": c.Until, "q": c.Query, "sort": c.Sort,
 	} {
 		if v != "" {
@@ -102,12 +103,19 @@ func (c *incidentsListCmd) printer(out io.Writer) (func(*incident.Incident) erro
 		return func(inc *incident.Incident) error { return e.Encode(inc) }, func() error { return nil }
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "ID\tSCORE\tSEVERITY\tSTATUS\tLAST SEEN\tEVENTS\tTITLE")
+	_, _ = fmt.Fprintln(w, "ID\tSCORE\tSEVERITY\tOUTCOME\tSTATUS\tLAST SEEN\tEVENTS\tTITLE")
 	return func(inc *incident.Incident) error {
-		_, err := fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%d\t%s\n", inc.ID, inc.Score, inc.Severity, inc.Status,
+		_, err := fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%d\t%s\n", inc.ID, inc.Score, inc.Severity, orDash(string(inc.Outcome)), inc.Status,
 			moment(inc.LastSeen), inc.EventCount, oneLine(inc.Title))
 		return err
 	}, w.Flush
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
 }
 
 // oneLine keeps what clients sent from moving the terminal's cursor.
@@ -148,6 +156,9 @@ func tell(out io.Writer, inc *incident.Incident) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%s\n\n", oneLine(inc.Title), oneLine(inc.Explanation))
 	fmt.Fprintf(&b, "id        %s\nstatus    %s\nseverity  %s\nscore     %d\n", inc.ID, inc.Status, inc.Severity, inc.Score)
+	if inc.Outcome != "" {
+		fmt.Fprintf(&b, "outcome   %s: %s\n", inc.Outcome, oneLine(inc.OutcomeReason))
+	}
 	for _, p := range inc.ScoreParts {
 		fmt.Fprintf(&b, "          %+3d %s: %s\n", p.Points, p.Name, oneLine(p.Reason))
 	}

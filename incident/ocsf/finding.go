@@ -164,6 +164,11 @@ func (m *Mapper) Finding(inc *incident.Incident) Finding {
 		Metadata: m.metadata, FindingInfo: m.info(inc), Resources: resourcesOf(inc), Evidences: m.evidences(inc),
 		Enrichments: []Enrichment{{Name: "finding_info.analytic.uid", Value: inc.Detector, Type: "measure", Data: measured{inc.Observed, inc.Expected, inc.Unit}}},
 	}
+	if inc.Outcome != "" {
+		f.Enrichments = append(f.Enrichments, Enrichment{
+			Name: "finding_info.uid", Value: inc.ID, Type: "outcome", Data: ended{inc.Outcome, inc.OutcomeReason},
+		})
+	}
 	f.Metadata.UID = inc.ID + "-" + strconv.FormatUint(inc.Version, 10)
 	if o, ok := observables[inc.Entity.Type]; ok {
 		f.Observables = []Observable{{Name: o.path, TypeID: o.id, Type: o.name, Value: inc.Entity.Value}}
@@ -176,6 +181,12 @@ type measured struct {
 	Observed float64 `json:"observed"`
 	Expected float64 `json:"expected"`
 	Unit     string  `json:"unit,omitempty"`
+}
+
+// ended is whether the attack succeeded.
+type ended struct {
+	Outcome detect.Verdict `json:"outcome"`
+	Reason  string         `json:"outcome_reason"`
 }
 
 func activityOf(inc *incident.Incident) named {

@@ -39,6 +39,7 @@ func sampleIncident() *incident.Incident {
 		ID: "inc_0a1b2c3d4e5f60718293", Title: "Credential attack from 203.0.113.9", Detector: "brute-force", Kind: detect.KindCredential,
 		Severity: detect.High, Score: 64, Status: incident.StatusOpen, Entity: detect.Entity{Type: detect.EntityClient, Value: "203.0.113.9"},
 		Service: "shop", Route: "/login", FirstSeen: t0, LastSeen: t0.Add(time.Minute), EventCount: 42, Observed: 42, Expected: 10, Unit: "failures",
+		Outcome: detect.Refused, OutcomeReason: "42 of 42 logins were refused, none was taken (42 x 401 at POST /login).",
 		Explanation: "42 failed logins within 1 minute.", OWASP: []string{"API2:2023"}, MITRE: []string{"T1110.003", "T1190"}, Tags: []string{},
 		Signals: []incident.Signal{
 			{Detector: "brute-force", Title: "Brute force", Explanation: "42 failed logins."},

@@ -61,6 +61,8 @@ export class Detail {
       this.backButton(),
       el('h2', {}, incident.title),
       el('p', { class: 'sentence' }, incident.explanation),
+      ...(incident.outcome ? [el('p', { class: 'sentence' },
+        el('span', { class: `outcome ${incident.outcome}` }, words(incident.outcome)), incident.outcome_reason)] : []),
       this.tags(incident),
       el('div', { class: 'actions' }, (actions[incident.status] ?? []).map(([to, label, main]) => el('button', {
         type: 'button', class: main ? 'main' : undefined, onclick: () => this.change(to),

@@ -68,7 +68,7 @@ export class List {
     const f = Object.fromEntries(this.filters());
     const among = (list, value) => !list || list.split(',').includes(value);
     const text = [incident.title, incident.explanation, incident.entity.value, incident.route ?? ''].join('\n').toLowerCase();
-    return among(f.status, incident.status) && among(f.severity, incident.severity) && among(f.kind, incident.kind)
+    return among(f.status, incident.status) && among(f.severity, incident.severity) && among(f.kind, incident.kind) && among(f.outcome, incident.outcome)
       && (!f.q || text.includes(f.q.toLowerCase())) && (!f.since || Date.parse(incident.last_seen) >= Date.now() - span(f.since));
   }
 
@@ -95,13 +95,14 @@ export class List {
     const meta = [incident.severity, words(incident.status), `${number(incident.event_count)} events`, ago(incident.last_seen)];
     if (incident.kind === 'operational') meta.splice(2, 1, 'log pipeline');
     if (incident.service) meta.push(incident.service);
+    const outcome = incident.outcome && el('span', { class: `outcome ${incident.outcome}`, title: incident.outcome_reason }, words(incident.outcome));
     return el('li', {}, el('button', {
       type: 'button', class: name, 'aria-current': incident.id === this.chosen ? 'true' : undefined,
       onclick: () => this.choose(incident.id),
     },
     el('span', { class: 'score', title: 'score, 0 to 100' }, String(incident.score)),
     el('span', { class: 'title' }, incident.title),
-    el('span', { class: 'meta' }, meta.join(' · '))));
+    el('span', { class: 'meta' }, outcome, meta.join(' · '))));
   }
 
   mark(id) {
