@@ -24,7 +24,8 @@ type Config struct {
 	Jitter time.Duration `yaml:"jitter"`
 	// TimeZone is the IANA zone of Schedule and of the hours of the week that are learned. Default "UTC".
 	TimeZone string `yaml:"time_zone"`
-	// WindowDays is how many days of history a model is learned from, 1 to 90. Default 28.
+	// WindowDays is how many days of history a model is learned from, 1 to 90. Default 35: five weeks
+	// hold a month's end.
 	WindowDays int `yaml:"window_days"`
 	// MinDays is the written floor of history: an endpoint or a group with less is not judged. Default 3.
 	MinDays int `yaml:"min_days"`
@@ -77,7 +78,7 @@ func (c Config) withDefaults() Config {
 	if c.Jitter == 0 {
 		c.Jitter = 5 * time.Minute
 	}
-	num(&c.WindowDays, 28)
+	num(&c.WindowDays, 35)
 	num(&c.MinDays, 3)
 	num(&c.DriftDays, 5)
 	if c.AlarmsPerWeek == 0 {

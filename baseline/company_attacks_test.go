@@ -80,7 +80,7 @@ var misdeeds = append([]misdeed{
 	{
 		EndpointErrorBurst,
 		func(d judged) blame {
-			at, share := d.at(10, 18, 40), 0.3+0.6*d.r.Float64()
+			at, share := d.at(10, 18, 40), 0.5+0.5*d.r.Float64()
 			d.each("shop", "GET", "/products/{id}", at, at.Add(40*time.Minute), func(e *event.Event) {
 				if d.r.Float64() < share {
 					e.Status = 503
@@ -190,7 +190,7 @@ var misdeeds = append([]misdeed{
 		func(d judged) blame {
 			p, at, method := d.victim(3), d.at(0, 23, 45), []string{"PUT", "DELETE", "PATCH"}[d.r.IntN(3)]
 			d.burst(d.one(6, 30), at, at.Add(40*time.Minute), func(_ int, t time.Time) { d.as(p, t, "shop", method, "/reviews/{id}", 200) })
-			return blame{method + " /reviews/{id}", at, nil}
+			return blame{method + " /reviews/{id}", at, []string{p.name}}
 		},
 		func(d judged) { // not allowed, and asked what is
 			p, at := d.victim(3), d.at(14, 22, 45)

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ type tallyOf struct {
 	took           []float64 // minutes
 }
 
-// before makes the company's history: 28 days. One customer was there on the first days only, and colleagues of the back
+// before makes the company's history: 35 days. One customer was there on the first days only, and colleagues of the back
 // office log in to it.
 func companyBefore(seed uint64) *company {
 	c := newCompany(seed)
@@ -115,9 +116,10 @@ func leastShare(r *tallyOf) float64 {
 // evaluateDay judges one working day after the history.
 func evaluateDay(t *testing.T, n uint64, bad bool, results map[string]*tallyOf) {
 	t.Helper()
-	day := companyStart.AddDate(0, 0, companyDays+int(n%2)) //nolint:gosec // 0 or 1
+	day := companyStart.AddDate(0, 0, companyDays+int(n%4)) //nolint:gosec // 0 to 3
 	c := newCompany(*evaluationSeed*1000 + n*2 + 1)
-	c.days(day, day.AddDate(0, 0, 1))
+	c.days(day.AddDate(0, 0, -1), day.AddDate(0, 0, 1)) // the last hour of the day before is looked back on
+	c.events = slices.DeleteFunc(c.events, func(e *event.Event) bool { return e.Time.Before(day.Add(-time.Hour)) })
 	d := judged{c, rand.New(rand.NewPCG(*evaluationSeed*1000+n, 9)), day}
 	began, guilty := map[string]time.Time{}, map[string]bool{}
 	for _, k := range misdeeds {

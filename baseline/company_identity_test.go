@@ -79,7 +79,7 @@ var identityMisdeeds = []misdeed{
 			p, at := d.victim(6), d.at(8, 14, 5)
 			d.session(p, 2, at, at.Add(time.Minute), "shop", "/account", nil)
 			far := at.Add(9 * time.Hour)
-			d.session(p, 2, far, far.Add(time.Minute), "shop", "/account", func(_ int, e *event.Event) { abroad(e, "AT", 48.2, 16.4) })
+			d.session(p, 2, far, far.Add(time.Minute), "shop", "/account", func(_ int, e *event.Event) { abroad(e, "CZ", 50.1, 14.4) })
 		},
 	},
 	{

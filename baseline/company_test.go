@@ -37,15 +37,15 @@ type person struct {
 }
 
 const (
-	companyDays     = 28 // of history
+	companyDays     = 35 // of history
 	customers       = 90
 	colleagues      = 30
-	releaseDay      = 12
+	releaseDay      = 19
 	customerOrders  = 12
 	machineInterval = time.Minute
 )
 
-var companyStart = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
+var companyStart = time.Date(2026, 2, 23, 0, 0, 0, 0, time.UTC) // a Monday
 
 // holidays of the company's country.
 var holidays = map[string]bool{"2026-03-19": true, "2026-04-03": true, "2026-04-06": true}
@@ -213,7 +213,7 @@ func (c *company) colleague(p *person, day time.Time) {
 	at := day.Add(8*time.Hour + time.Duration(c.rng.IntN(3600))*time.Second)
 	end := day.Add(16*time.Hour + time.Duration(c.rng.IntN(7200))*time.Second)
 	c.as(p, at, "accounts", "POST", "/login", 200)
-	for at = at.Add(20 * time.Second); at.Before(end); at = at.Add(time.Duration(3e9 + c.rng.ExpFloat64()*200e9)) {
+	for at = at.Add(20 * time.Second); at.Before(end); at = at.Add(time.Duration(3e9 + c.rng.ExpFloat64()*300e9)) {
 		switch n := c.rng.IntN(100); {
 		case n < 40:
 			c.as(p, at, "office", "GET", "/tickets", 200)

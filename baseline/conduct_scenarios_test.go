@@ -111,8 +111,8 @@ func conductScenarios() []scenario {
 		{
 			name: "a token is used beside its owner",
 			add: func(l *lab) {
-				l.burst(5, clock(20, 1), clock(20, 25), "GET", "/stock", network("clerk", labNetwork("clerk")))
-				l.burst(2, clock(20, 3), clock(20, 13), "GET", "/stock", network("clerk", 64501+(labNetwork("clerk")-64500)%3))
+				l.burst(7, clock(17, 1), clock(17, 25), "GET", "/stock", network("clerk", labNetwork("clerk")))
+				l.burst(7, clock(17, 1), clock(17, 25), "GET", "/stock", network("clerk", 64501+(labNetwork("clerk")-64500)%3))
 			},
 			want: []string{"two-places-at-once clerk"},
 		},

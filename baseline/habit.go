@@ -14,8 +14,8 @@ import (
 // users' hours. Known false positives: an export that runs for the first time.
 //
 // off-hours fires at the 20th request of a user within an hour that lies three hours or more from every hour of the day at
-// which the user was ever active, known from ten active days and thirty active hours. Known false positives: travel
-// across time zones, a deadline.
+// which the user was ever active, known from ten active days and thirty active hours, five for each hour of the day: who
+// comes now and then may come whenever. Known false positives: travel across time zones, a deadline.
 //
 // dormant-account fires at the 20th request within an hour of a user who was active before (three hours or more) and not
 // in the last 14 days. Known false positives: a colleague who comes back from a long leave.
@@ -23,6 +23,7 @@ const (
 	wakingRequests = 20
 	offHoursDays   = 10
 	offHoursHours  = 30
+	offHoursEach   = 5
 	offHoursAway   = 3
 	dormantDays    = 14
 )
@@ -71,7 +72,7 @@ func (d *profile) judgeHour(ev *event.Event, u *userHour, emit detect.Emit) {
 		})
 		return
 	}
-	if u.own.Days < offHoursDays || u.own.Hours < offHoursHours || u.own.Clock == 0 {
+	if u.own.Days < offHoursDays || u.own.Clock == 0 || int(u.own.Hours) < max(offHoursHours, offHoursEach*bits.OnesCount32(u.own.Clock)) {
 		return
 	}
 	at := d.model.slot(hour) % 24

@@ -17,7 +17,8 @@ import (
 // country is told by new-country instead. Known false positives: a tunnel, a hotel, a small provider.
 //
 // two-places-at-once fires when a user is served in turns from two networks, one of which was never seen of this user:
-// four changes within an hour, each within ten minutes of the request before. Whoever travels changes once; a stolen token
+// four changes within an hour (eight, when many users come from the other one: a telephone and a friend's house), each
+// within ten minutes of the request before. Whoever travels changes once; a stolen token
 // is used beside its owner. Known false positives: a tunnel that is switched on for some addresses only.
 const (
 	rareNetwork   = 0.01 // of the users
@@ -111,7 +112,15 @@ func (d *profile) judgePlaces(ev *event.Event, u *userHour, before uint32, known
 	if p.between != pair {
 		p.between, p.switches = pair, 0
 	}
-	if p.switches++; p.switches < placeSwitches {
+	other := before
+	if !known {
+		other = ev.ASN
+	}
+	least := uint32(placeSwitches)
+	if d.common(other) {
+		least *= 2
+	}
+	if p.switches++; p.switches < least {
 		return
 	}
 	d.raise(profilePlaces, u, ev, emit, func() detect.Finding {

@@ -105,7 +105,7 @@ func TestEveryLearnedDetectorIsReproducible(t *testing.T) {
 		e.ClientIP, e.UserAgent = netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), "collector"
 	})
 	add(5, 18, time.Minute, "u-7", "GET", "/products", func(_ int, e *event.Event) { e.ASN = 65001 })
-	add(10, 19, time.Minute, "u-8", "GET", "/products", func(i int, e *event.Event) { e.ASN = 64500 + uint32(i%2) })
+	add(12, 19, time.Minute, "u-8", "GET", "/products", func(i int, e *event.Event) { e.ASN = 64500 + uint32(i%2) })
 	add(5, 20, time.Minute, "auditor", "GET", "/products", func(_ int, e *event.Event) { e.Country, e.Lat, e.Lon = "JP", 35.7, 139.7 })
 	slices.SortFunc(day, event.Compare)
 	insertAll(t, s, day, judged.AddDate(0, 0, 1))
