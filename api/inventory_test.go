@@ -33,6 +33,9 @@ func TestEndpoints(t *testing.T) {
 		t.Fatalf("%+v", list)
 	}
 	res := b.ask(RoleViewer, "GET", "/v1/endpoints/"+ordersID, "")
+	if !strings.Contains(res.body, `"callers":{"users":3,"clients":1}`) {
+		t.Errorf("callers in %s", res.body)
+	}
 	var e inventory.Endpoint
 	res.into(t, &e)
 	if res.Header.Get("ETag") != `"1"` || e.Requests != 42 || e.Auth["jwt"] != 40 || e.Callers.Users != 3 || e.Operation != "/orders/{orderId}" || e.TLS["TLSv1.3"] != 42 {

@@ -98,8 +98,8 @@ const Anonymous = "anonymous"
 
 // Callers counts the distinct callers of an endpoint.
 type Callers struct {
-	Users   uint64 // distinct
-	Clients uint64 // distinct addresses of requests without a user
+	Users   uint64 `json:"users"`   // distinct
+	Clients uint64 `json:"clients"` // distinct addresses of requests without a user
 }
 
 // Period is an interval of whole days (UTC), To excluded. A zero bound is none.

@@ -26,8 +26,8 @@ var start = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 // that the gateway forgot to ask for credentials now and then.
 func shop(t *testing.T) []*event.Event {
 	t.Helper()
-	gen := trafficgen.New(trafficgen.Config{Seed: 5, Start: start, Duration: 12 * time.Hour, Rate: 0.5, Users: 40, Attacks: []trafficgen.Attack{
-		{Kind: trafficgen.Scraping, At: 6 * time.Hour}, {Kind: trafficgen.UserSpike, At: 8 * time.Hour},
+	gen := trafficgen.New(trafficgen.Config{Seed: 5, Start: start, Duration: 6 * time.Hour, Rate: 0.3, Users: 30, Attacks: []trafficgen.Attack{
+		{Kind: trafficgen.Scraping, At: 2 * time.Hour}, {Kind: trafficgen.UserSpike, At: 3 * time.Hour},
 	}})
 	var list []*event.Event
 	for n := uint64(0); ; n++ {

@@ -2,6 +2,7 @@
 
 import { byId } from './dom.js';
 import { Detail } from './detail.js';
+import { Endpoints } from './endpoints.js';
 import { List } from './list.js';
 import { Notices } from './notices.js';
 import { json, key } from './rest.js';
@@ -11,9 +12,21 @@ const frame = byId('console');
 const detail = new Detail(() => { location.hash = ''; });
 const list = new List((id) => { location.hash = `#/incidents/${id}`; });
 const notices = new Notices(() => { location.hash = ''; });
+const endpoints = new Endpoints();
 let stop = () => {};
 
 function route() {
+  const inventory = location.hash === '#/endpoints';
+  frame.hidden = inventory;
+  byId('inventory').hidden = !inventory;
+  for (const link of byId('nav').children) {
+    if ((link.getAttribute('href') === '#/endpoints') === inventory) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  if (inventory) {
+    endpoints.load();
+    return;
+  }
   const id = /^#\/incidents\/(inc_[\w.-]+)$/.exec(location.hash)?.[1] ?? '';
   const told = location.hash === '#/notifications';
   frame.classList.toggle('reading', id !== '' || told);
@@ -40,13 +53,13 @@ function signOut(message = '') {
   byId('live').textContent = 'offline';
   byId('key-error').textContent = message;
   byId('sign-in').hidden = false;
-  frame.hidden = byId('sign-out').hidden = byId('to-notices').hidden = true;
+  frame.hidden = byId('inventory').hidden = byId('nav').hidden = byId('sign-out').hidden = byId('to-notices').hidden = true;
   byId('key').focus();
 }
 
 async function start() {
   byId('sign-in').hidden = true;
-  frame.hidden = byId('sign-out').hidden = byId('to-notices').hidden = false;
+  frame.hidden = byId('nav').hidden = byId('sign-out').hidden = byId('to-notices').hidden = false;
   await list.load();
   route();
   stop = follow({
@@ -70,7 +83,7 @@ byId('key-form').addEventListener('submit', async (event) => {
   }
 });
 byId('sign-out').addEventListener('click', () => signOut());
-window.addEventListener('hashchange', route);
+window.addEventListener('hashchange', () => { if (key.get()) route(); });
 
 if (key.get()) start();
 else signOut();
