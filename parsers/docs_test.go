@@ -89,6 +89,7 @@ tries every format and takes the one that reads the most. Files with mixed lines
 | ` + "`format: {envoy: '…'}`" + ` | an access log format string of Envoy's |
 | ` + "`format: {haproxy: '…', captures: [host, user-agent]}`" + ` | the string of HAProxy's log-format; the captured headers by name |
 | ` + "`format: {name: haproxy, captures: [host, user-agent]}`" + ` | HAProxy's usual formats, with names for the captured headers |
+| ` + "`format: {w3c: 'timestamp c-ip sc-status …'}`" + ` | the names of a #Fields line, for logs without one: a CloudFront real-time log with chosen fields |
 | ` + "`format: {regexp: '…'}`" + ` | a regular expression (RE2) with groups named like the fields below |
 | ` + "`format: {json: {client_ip: request.remote, …}}`" + ` | field to dotted path, for JSON with names that are not known |
 

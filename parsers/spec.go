@@ -22,6 +22,7 @@ type Spec struct {
 	// the name haproxy (or a wrapper around it), and for %hr and capture.req.hdr(n) in HAProxy.
 	Captures []string          `yaml:"captures,omitempty"`
 	Regexp   string            `yaml:"regexp,omitempty"` // RE2 syntax with groups named like event fields: (?P<client_ip>\S+)
+	W3C      string            `yaml:"w3c,omitempty"`    // the names of a #Fields line, for logs without one: CloudFront's real-time logs
 	JSON     map[string]string `yaml:"json,omitempty"`   // event field to dotted path: client_ip: request.remote
 }
 
@@ -47,20 +48,20 @@ func ParseSpec(s string) Spec {
 }
 
 // UnmarshalYAML reads a plain string as ParseSpec does, or a mapping with one of the keys name, nginx, apache,
-// envoy, haproxy, regexp, json; captures goes with name and haproxy.
+// envoy, haproxy, regexp, w3c, json; captures goes with name and haproxy.
 func (s *Spec) UnmarshalYAML(node *yaml.Node) error {
 	if node.Kind == yaml.ScalarNode {
 		*s = ParseSpec(node.Value)
 		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("line %d: a format is a name or a mapping with one of name, nginx, apache, envoy, haproxy, regexp, json", node.Line)
+		return fmt.Errorf("line %d: a format is a name or a mapping with one of name, nginx, apache, envoy, haproxy, regexp, w3c, json", node.Line)
 	}
 	for i := 0; i < len(node.Content); i += 2 {
 		switch key := node.Content[i]; key.Value {
-		case "name", "nginx", "apache", "envoy", "haproxy", "captures", "regexp", "json":
+		case "name", "nginx", "apache", "envoy", "haproxy", "captures", "regexp", "w3c", "json":
 		default:
-			return fmt.Errorf("line %d: format has no key %q: name, nginx, apache, envoy, haproxy, captures, regexp and json are known", key.Line, key.Value)
+			return fmt.Errorf("line %d: format has no key %q: name, nginx, apache, envoy, haproxy, captures, regexp, w3c and json are known", key.Line, key.Value)
 		}
 	}
 	type plain Spec
@@ -69,7 +70,7 @@ func (s *Spec) UnmarshalYAML(node *yaml.Node) error {
 
 // MarshalYAML writes a name as a plain string.
 func (s Spec) MarshalYAML() (any, error) {
-	if s.Nginx == "" && s.Apache == "" && s.Envoy == "" && s.HAProxy == "" && s.Regexp == "" && len(s.JSON) == 0 && len(s.Captures) == 0 {
+	if s.Nginx == "" && s.Apache == "" && s.Envoy == "" && s.HAProxy == "" && s.Regexp == "" && s.W3C == "" && len(s.JSON) == 0 && len(s.Captures) == 0 {
 		return s.String(), nil
 	}
 	type plain Spec
@@ -89,6 +90,8 @@ func (s Spec) String() string {
 		return "haproxy pattern"
 	case s.Regexp != "":
 		return "regexp"
+	case s.W3C != "":
+		return "w3c fields"
 	case len(s.JSON) > 0:
 		return "json mapping"
 	case s.Name == "":
@@ -106,13 +109,13 @@ func (s Spec) Validate() error {
 // New makes the parser of a spec.
 func New(s Spec, o Options) (Parser, error) {
 	set := 0
-	for _, is := range []bool{s.Name != "", s.Nginx != "", s.Apache != "", s.Envoy != "", s.HAProxy != "", s.Regexp != "", len(s.JSON) > 0} {
+	for _, is := range []bool{s.Name != "", s.Nginx != "", s.Apache != "", s.Envoy != "", s.HAProxy != "", s.Regexp != "", s.W3C != "", len(s.JSON) > 0} {
 		if is {
 			set++
 		}
 	}
 	if set > 1 {
-		return nil, fmt.Errorf("format: only one of name, nginx, apache, envoy, haproxy, regexp and json may be given")
+		return nil, fmt.Errorf("format: only one of name, nginx, apache, envoy, haproxy, regexp, w3c and json may be given")
 	}
 	switch {
 	case s.Nginx != "":
@@ -125,6 +128,8 @@ func New(s Spec, o Options) (Parser, error) {
 		return newHAProxyPattern(s.HAProxy, s.Captures, o)
 	case s.Regexp != "":
 		return newRegexp(s.Regexp, o)
+	case s.W3C != "":
+		return newW3C(s.W3C, o)
 	case len(s.JSON) > 0:
 		return newJSONMapping(s.JSON, o)
 	case s.Name == "" || s.Name == autoName:

@@ -32,6 +32,7 @@ func TestSpecErrors(t *testing.T) {
 		{Spec{Regexp: "(?P<client_ip>"}, "missing closing"},
 		{Spec{Regexp: "(?P<clientip>.*)"}, `group "clientip" is not a field`},
 		{Spec{Regexp: "(?P<client_ip>.*)"}, "no time"},
+		{Spec{W3C: "c-ip cs-method cs-uri-stem"}, "w3c: has no time"},
 		{Spec{JSON: map[string]string{"when": "t"}}, `"when" is not a field`},
 		{Spec{JSON: map[string]string{"time": "t..x", "path": "p"}}, "not a dotted path"},
 		{Spec{JSON: map[string]string{"time": "x", "path": "x"}}, "mapped twice"},
@@ -61,6 +62,11 @@ func TestSpecParses(t *testing.T) {
 			Spec{Nginx: `$time_iso8601|$remote_addr|$scheme://$host$request_uri|$request_method|$status|$request_time|$upstream_response_time|"$http_user_agent"`},
 			`2025-03-10T13:55:36+01:00|203.0.113.9|https://shop.example.com/a/b?c=d|GET|200|0.250|0.100, 0.050|"curl/8 (x \x22y\x22)"`,
 			`GET /a/b 200 203.0.113.9 2025-03-10T12:55:36Z host=shop.example.com query=c=d ms=250 up=150 agent=curl/8 (x "y")`,
+		},
+		{
+			Spec{W3C: "timestamp c-ip sc-status cs-method cs-uri-stem time-taken cs-user-agent cs-uri-query"},
+			"1741614936.250\t203.0.113.9\t404\tGET\t/x\t0.150\tcurl%2F8%20(x)\ty=z",
+			`GET /x 404 203.0.113.9 2025-03-10T13:55:36.25Z query=y=z ms=150 agent=curl/8 (x)`,
 		},
 		{
 			Spec{Nginx: `$msec $remote_addr "$request_method $uri$is_args$args" $status`},

@@ -112,3 +112,14 @@ func asNumbers(s string) string {
 	}
 	return "[" + b.String()[1:] + "]"
 }
+
+// TestRequestMarks: the wrappers pass over lines without these characters, so each sample that is a request holds one.
+func TestRequestMarks(t *testing.T) {
+	for _, f := range Formats() {
+		for _, line := range f.Samples {
+			if !strings.ContainsAny(line, requestMarks) {
+				t.Errorf("%s: a sample holds none of %q: %s", f.Name, requestMarks, line)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/gatewatch/gatewatch/event"
@@ -82,6 +83,23 @@ func (p *w3cParser) Parse(line string, ev *event.Event) error {
 		return bad("no request in these columns")
 	}
 	return nil
+}
+
+// newW3C makes a parser of logs without a #Fields line: in the columns that fields names.
+func newW3C(fields string, o Options) (Parser, error) {
+	columns := w3cColumns(strings.ReplaceAll(strings.TrimPrefix(fields, "#Fields:"), ",", " "))
+	var has uint64
+	for _, c := range columns {
+		if c.slot != slotNone {
+			has |= 1 << c.slot
+		}
+	}
+	if err := needColumns(has); err != nil {
+		return nil, fmt.Errorf("format: w3c: %w", err)
+	}
+	p := &w3cParser{columns: columns, told: true}
+	p.rec.clock = clock{loc: o.Location, year: o.Year}
+	return p, nil
 }
 
 func (p *w3cParser) forget() { p.columns, p.told = nil, false }

@@ -40,6 +40,10 @@ type wrapped struct {
 	reads  bool // has read a request
 }
 
+// requestMarks are characters of which every line of a known format holds one. A line without any, of a program that has
+// not logged a request yet in a stream in which others do, need not be tried with every format.
+const requestMarks = "\"{[=#|\t"
+
 // maxPrograms bounds the programs that a wrapParser keeps apart; further ones share one parser.
 const maxPrograms = 16
 
@@ -61,6 +65,11 @@ func (p *wrapParser) Parse(line string, ev *event.Event) error {
 		return err
 	}
 	w := p.parserOf(p.env.program)
+	if !w.reads && p.last != nil && !strings.ContainsAny(message, requestMarks) {
+		if _, recognising := w.parser.(*Auto); recognising {
+			return ErrNoRequest
+		}
+	}
 	if err = w.parser.Parse(message, ev); err == nil {
 		w.reads, p.last = true, w
 		return nil

@@ -20,6 +20,23 @@ bench() { # bench PACKAGE PATTERN [more arguments of go test]
   go test "$pkg" -run xxx -bench "$pattern" "$@" 2>&1 | grep -E '^(Benchmark|cpu:|--- FAIL|panic|FAIL)' | sed 's/^/    /'
 }
 
+formats() { # the benchmark of the parsers as a table, and the slowest of each kind
+  go test ./parsers -run xxx -bench '^BenchmarkParse$' -benchtime 300ms >"$work/formats"
+  echo "| format | kind | lines per CPU-second | allocations a line |"
+  echo "|---|---|---|---|"
+  awk '/^BenchmarkParse/ {
+    split($1, name, "/"); sub(/-[0-9]+$/, "", name[3])
+    for (i = 2; i < NF; i++) { if ($(i+1) == "lines/cpu-s") rate = $i; if ($(i+1) == "allocs/line") allocs = $i }
+    printf "| %s | %s | %d | %.1f |\n", name[3], name[2], rate, allocs
+    if (!(name[2] in least) || rate < least[name[2]]) { least[name[2]] = rate; slow[name[2]] = name[3] }
+    if (allocs > most[name[2]]) { most[name[2]] = allocs; heavy[name[2]] = name[3] }
+  }
+  END {
+    print ""
+    for (k in least) printf "Slowest %s format: %s, %d lines per CPU-second. Most allocations of %s: %s, %.1f a line.\n", k, slow[k], least[k], k, heavy[k], most[k]
+  }' "$work/formats"
+}
+
 cpu() { # cpu COMMAND...: CPU seconds of the command and its children, in a file so that its output stays apart
   ( TIMEFORMAT='%U %S'; { time "$@" >/dev/null 2>"$work/stderr"; } 2>"$work/cpu" )
   awk '{ print $1 + $2 }' "$work/cpu"
@@ -35,13 +52,20 @@ cpu() { # cpu COMMAND...: CPU seconds of the command and its children, in a file
   echo
   echo "| figure | promised | printed by |"
   echo "|---|---|---|"
-  echo "| nginx combined into the event | 800,000 lines per CPU-second, 2 allocations a line | BenchmarkParse/combined |"
+  echo "| nginx combined into the event | 800,000 lines per CPU-second, 2 allocations a line | BenchmarkParse/text/combined |"
   echo "| \`analyze\` of 1,000,000 combined lines | 60,000 lines per CPU-second, 1 GiB resident, all processes | BenchmarkAnalyze |"
   echo "| a line in a followed log is an incident over REST | 2 s (p99) | BenchmarkLineToIncident |"
   echo "| a stored event on disk, events table | 40 bytes | BenchmarkInsertEvents |"
   echo
   echo "## Parsing"
-  bench ./parsers 'Parse' -benchtime 300ms
+  echo
+  echo "Of every format's samples (\`go test ./parsers -run xxx -bench '^BenchmarkParse$'\`). Text is promised 500,000 lines per CPU-second"
+  echo "and 2 allocations a line, JSON 300,000."
+  echo
+  formats
+  echo
+  echo "The same combined log of 300,000 lines, read by GoAccess and by the parsers alone, in one run; promised are 3 times."
+  bench ./parsers 'AgainstGoAccess' -benchtime 3x
   echo
   echo "## The whole path over a log"
   echo
