@@ -9,6 +9,7 @@ package baseline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,8 @@ type Config struct {
 	DriftDays int `yaml:"drift_days"`
 	// AlarmsPerWeek is the budget of false alarms per endpoint and week from which thresholds are derived. Default 0.1.
 	AlarmsPerWeek float64 `yaml:"alarms_per_week"`
+	// Budgets are budgets of their own for single detectors by name, of those that have one: see budgeted.
+	Budgets map[string]float64 `yaml:"budgets"`
 	// MinSpikeRequests is the least number of requests above the expected ones that makes a spike. Default 100.
 	MinSpikeRequests int `yaml:"min_spike_requests"`
 	// MinErrors is the least number of server errors in a bucket that makes an error burst. Default 15; client errors
@@ -84,6 +87,9 @@ func (c Config) withDefaults() Config {
 	if c.AlarmsPerWeek == 0 {
 		c.AlarmsPerWeek = 0.1
 	}
+	if len(c.Budgets) == 0 {
+		c.Budgets = nil // so that none at all is the same configuration
+	}
 	num(&c.MinSpikeRequests, 100)
 	num(&c.MinErrors, 15)
 	num(&c.MinUserRequests, 300)
@@ -113,6 +119,11 @@ func (c Config) Validate() []error {
 	check(c.MinDays >= 1 && c.MinDays <= c.WindowDays, "baseline.min_days: %d, want 1 to window_days (%d)", c.MinDays, c.WindowDays)
 	check(c.DriftDays >= 3 && c.DriftDays <= 28, "baseline.drift_days: %d, want 3 to 28", c.DriftDays)
 	check(c.AlarmsPerWeek > 0 && c.AlarmsPerWeek <= 100, "baseline.alarms_per_week: %g, want more than 0, up to 100", c.AlarmsPerWeek)
+	for _, name := range sortedStrings(c.Budgets) {
+		n := c.Budgets[name]
+		check(slices.Contains(budgeted, name), "baseline.budgets: %q, want one of %s", name, strings.Join(budgeted, ", "))
+		check(n > 0 && n <= 100, "baseline.budgets.%s: %g, want more than 0, up to 100", name, n)
+	}
 	for _, k := range []struct {
 		name  string
 		value int
@@ -130,6 +141,18 @@ func (c Config) Validate() []error {
 		check(k.value > 0, "baseline.%s: %d, want 1 or more", k.name, k.value)
 	}
 	return faults
+}
+
+// budgeted are the detectors whose thresholds come from a budget of false alarms. CredentialStuffing's is also that of
+// PasswordSpraying and CoordinatedLogins: what is refused is learned for all three.
+var budgeted = []string{EndpointTraffic, EndpointErrorBurst, EndpointLatency, ResponseSize, CredentialStuffing, CoordinatedClients}
+
+// budget is the probability with which an ordinary hour of an endpoint may raise a detector's alarm.
+func (c Config) budget(detector string) float64 {
+	if n, ok := c.Budgets[detector]; ok {
+		return n / hoursOfWeek
+	}
+	return c.AlarmsPerWeek / hoursOfWeek
 }
 
 // EndpointKey names an endpoint: one method of one route of one service. With Method and Route empty it names the

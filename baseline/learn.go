@@ -230,7 +230,7 @@ func (l *learner) fitThresholds(e *Endpoint, a *hourly, c *course) {
 			e.Empties++
 		}
 	}
-	p := l.cfg.AlarmsPerWeek / hoursOfWeek
+	p := l.cfg.budget(EndpointTraffic)
 	e.SpikeZ = tailThreshold(spikes, p, floorZ)
 	e.DropZ = tailThreshold(drops, p, floorZ)
 }
@@ -271,7 +271,7 @@ func (l *learner) fitErrors(a *hourly, errs []uint32, leftOut func(int64) bool) 
 	for _, h := range hours {
 		zs = append(zs, max(surprise(h.errs, h.n*r.Share, errorAlpha), 0))
 	}
-	r.Z = tailThreshold(zs, l.cfg.AlarmsPerWeek/hoursOfWeek, floorZ)
+	r.Z = tailThreshold(zs, l.cfg.budget(EndpointErrorBurst), floorZ)
 	return r
 }
 

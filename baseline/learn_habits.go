@@ -150,7 +150,7 @@ func (l *learner) learnRefusals(ctx context.Context, h History, s Snapshot) erro
 		if e == nil {
 			continue
 		}
-		hours, p := e.Days*24, l.cfg.AlarmsPerWeek/hoursOfWeek
+		hours, p := e.Days*24, l.cfg.budget(CredentialStuffing)
 		e.Refusals = &Refusals{
 			Hours: len(acc.Hours), Users: mostOf(acc.Users, hours, p), Clients: mostOf(acc.Clients, hours, p), ByClient: mostOf(acc.ByClient, hours, p),
 			DayUsers: mostOf(acc.DayUsers, e.Days, p*24), DayGuests: mostOf(acc.DayGuests, e.Days, p*24), DayNames: mostOf(acc.DayNames, e.Days, p*24),
@@ -223,7 +223,7 @@ func (l *learner) learnAgents(ctx context.Context, h History, s Snapshot) error 
 				shares = append(shares, float64(acc.Top[i])/float64(n))
 			}
 		}
-		a := &Agents{Hours: len(acc.Top), Top: mostOf(acc.Top, e.Days*24, l.cfg.AlarmsPerWeek/hoursOfWeek), Share: 1}
+		a := &Agents{Hours: len(acc.Top), Top: mostOf(acc.Top, e.Days*24, l.cfg.budget(CoordinatedClients)), Share: 1}
 		if len(shares) >= leastAgentHours {
 			a.Share = float64(round4(quantile(shares, 0.95)))
 		}

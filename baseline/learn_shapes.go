@@ -81,8 +81,8 @@ func (l *learner) learnShapes(ctx context.Context, h History, s Snapshot) error 
 		}
 		shape := acc.shape
 		if e.Days >= l.cfg.MinDays {
-			shape.Latency = l.fitLevel(l.settle(k, MeasuredDuration, acc, &acc.durations, leastMilliseconds), leastMilliseconds)
-			shape.Size = l.fitLevel(l.settle(k, MeasuredSize, acc, &acc.sizes, leastBytes), leastBytes)
+			shape.Latency = l.fitLevel(EndpointLatency, l.settle(k, MeasuredDuration, acc, &acc.durations, leastMilliseconds), leastMilliseconds)
+			shape.Size = l.fitLevel(ResponseSize, l.settle(k, MeasuredSize, acc, &acc.sizes, leastBytes), leastBytes)
 		}
 		e.Shape = &shape
 	}
@@ -90,7 +90,7 @@ func (l *learner) learnShapes(ctx context.Context, h History, s Snapshot) error 
 }
 
 // fitLevel learns a level from hourly medians; least is the least change, in the quantity's unit, that matters.
-func (l *learner) fitLevel(medians []float64, least float64) *Level {
+func (l *learner) fitLevel(detector string, medians []float64, least float64) *Level {
 	if len(medians) < leastLevelHours {
 		return nil
 	}
@@ -101,7 +101,7 @@ func (l *learner) fitLevel(medians []float64, least float64) *Level {
 		d := math.Log((m + 1) / (v.Median + 1))
 		ups[i], downs[i] = max(d, 0), max(-d, 0)
 	}
-	p := l.cfg.AlarmsPerWeek / hoursOfWeek
+	p := l.cfg.budget(detector)
 	floor := math.Log(leastFactor)
 	v.High = max((v.Median+1)*math.Exp(tailThreshold(ups, p, floor))*1.1-1, v.Median+least)
 	v.Low = min((v.Median+1)*math.Exp(-tailThreshold(downs, p, floor))/1.1-1, v.Median-least)

@@ -219,7 +219,8 @@ func TestSnapshotAndConfigFaults(t *testing.T) {
 	}
 	wrong := Config{
 		Schedule: "every night", TimeZone: "Mars/Olympus", WindowDays: 400, MinDays: -1, AlarmsPerWeek: -1, MinSpikeRequests: -1,
-		MinErrors: -1, MinUserRequests: -1, MinObjects: -1, MaxEntities: -1,
+		MinErrors: -1, MinUserRequests: -1, MinObjects: -1, MaxEntities: -1, DriftDays: 1, Jitter: 7 * time.Hour,
+		Budgets: map[string]float64{"off-hours": 1, "endpoint-latency": -1},
 	}
 	faults := wrong.Validate()
 	text := ""
@@ -228,7 +229,7 @@ func TestSnapshotAndConfigFaults(t *testing.T) {
 	}
 	for _, key := range []string{
 		"time_zone", "window_days: 400", "min_days: -1", "alarms_per_week", "min_spike_requests", "min_errors", "min_user_requests",
-		"min_objects", "max_entities",
+		"min_objects", "max_entities", "drift_days: 1", "jitter: 7h", `budgets: "off-hours", want one of endpoint-traffic`, "budgets.endpoint-latency: -1",
 	} {
 		if !strings.Contains(text, "baseline."+key) {
 			t.Errorf("no fault names %s:\n%s", key, text)
@@ -245,5 +246,30 @@ func TestHistoryForPeople(t *testing.T) {
 		if want != got {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// The budget of false alarms sets the thresholds, each detector's its own.
+func TestBudgetsSetThresholds(t *testing.T) {
+	learn := func(c Config) *Endpoint {
+		h := madeHistory{key: driftKey, days: 28, made: shopDay, shape: func(time.Time) (float64, float64) { return 400, 20_000 }}
+		wild := func(t time.Time) float64 { // hours that are well above the others, more and more rarely
+			return 1 + 6*math.Pow(float64(hourOf(t)*7919%1000)/1000, 12)
+		}
+		h.made = func(t time.Time) float64 { return shopDay(t) * wild(t) }
+		h.shape = func(t time.Time) (float64, float64) { return 400 * wild(t), 20_000 * wild(t) }
+		m, err := Recompute(t.Context(), c, h, Snapshot{Until: driftEnd, Cut: driftEnd, WindowDays: 28})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Endpoint(driftKey)
+	}
+	usual, strict := learn(Config{}), learn(Config{Budgets: map[string]float64{EndpointLatency: 0.001, EndpointTraffic: 0.001}})
+	if strict.SpikeZ < 1.2*usual.SpikeZ || strict.Shape.Latency.High < 1.2*usual.Shape.Latency.High {
+		t.Errorf("a hundredth of the alarms: spikes from %v instead of %v, latency from %v instead of %v",
+			strict.SpikeZ, usual.SpikeZ, strict.Shape.Latency.High, usual.Shape.Latency.High)
+	}
+	if strict.Shape.Size.High != usual.Shape.Size.High || strict.ServerErrors.Z != usual.ServerErrors.Z {
+		t.Errorf("others changed with them: %+v, %+v", strict.Shape.Size, usual.Shape.Size)
 	}
 }

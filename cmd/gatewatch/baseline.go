@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"text/tabwriter"
 	"time"
 
@@ -51,6 +53,10 @@ func (c *baselineRecomputeCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	job, err := api.Recompute(ctx)
+	var refused *client.Error
+	if errors.As(err, &refused) && refused.Status == http.StatusConflict && c.Wait { // the one that runs will do
+		job, err = runningJob(ctx, api)
+	}
 	if err != nil {
 		return err
 	}

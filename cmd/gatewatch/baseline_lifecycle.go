@@ -120,24 +120,31 @@ func (c *baselineCancelCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	if c.ID == "" {
-		jobs, err := api.Jobs(ctx)
+		running, err := runningJob(ctx, api)
 		if err != nil {
 			return err
 		}
-		for _, j := range jobs {
-			if j.Status == "running" {
-				c.ID = j.ID
-			}
-		}
-		if c.ID == "" {
-			return fmt.Errorf("no recomputation is running")
-		}
+		c.ID = running.ID
 	}
 	job, err := api.CancelJob(ctx, c.ID)
 	if err != nil {
 		return err
 	}
 	return c.print(std.Out, job)
+}
+
+// runningJob returns the recomputation that is under way.
+func runningJob(ctx context.Context, api *client.Client) (client.Job, error) {
+	jobs, err := api.Jobs(ctx)
+	if err != nil {
+		return client.Job{}, err
+	}
+	for _, j := range jobs {
+		if j.Status == "running" {
+			return j, nil
+		}
+	}
+	return client.Job{}, fmt.Errorf("no recomputation is running")
 }
 
 // printDiff writes what changed between two versions for people.

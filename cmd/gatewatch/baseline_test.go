@@ -31,7 +31,13 @@ func TestBaselineScore(t *testing.T) {
 func TestBaselineRecomputeAndShow(t *testing.T) {
 	polls := 0
 	mux := http.NewServeMux()
+	asked := 0
 	mux.HandleFunc("POST /v1/baselines/recompute", func(w http.ResponseWriter, r *http.Request) {
+		if asked++; asked > 1 {
+			w.WriteHeader(http.StatusConflict)
+			_, _ = fmt.Fprint(w, `{"status":409,"title":"Conflict","detail":"a recomputation is under way"}`)
+			return
+		}
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = fmt.Fprint(w, `{"id":"job_1","status":"running"}`)
 	})
@@ -44,7 +50,7 @@ func TestBaselineRecomputeAndShow(t *testing.T) {
 			"snapshot":{"until":"2026-03-02T00:00:00Z","window_days":28}}]}`)
 	})
 	mux.HandleFunc("GET /v1/jobs", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprint(w, `{"jobs":[{"id":"job_1","status":"running","progress":0.5}]}`)
+		_, _ = fmt.Fprint(w, `{"jobs":[{"id":"job_0","status":"failed"},{"id":"job_1","status":"running","progress":0.5}]}`)
 	})
 	mux.HandleFunc("POST /v1/jobs/job_1/cancel", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, `{"id":"job_1","status":"cancelled"}`)
@@ -79,6 +85,7 @@ func TestBaselineRecomputeAndShow(t *testing.T) {
 		{[]string{"jobs"}, "job_1  running"},
 		{[]string{"cancel"}, "job_1 cancelled \n"},
 		{[]string{"recompute"}, "job_1 succeeded 20260302T000000Z-0123456789ab\n"},
+		{[]string{"recompute"}, "job_1 succeeded 20260302T000000Z-0123456789ab\n"},
 		{[]string{"show"}, "v1       2026-03-02T00:00:00Z  2026-02-02T00:00:00Z  42"},
 	} {
 		var out, errs bytes.Buffer
@@ -90,7 +97,7 @@ func TestBaselineRecomputeAndShow(t *testing.T) {
 			t.Errorf("%v printed %q, want %q", c.args, out.String(), c.want)
 		}
 	}
-	if polls != 1 {
+	if polls != 2 {
 		t.Errorf("the job was asked for %d times", polls)
 	}
 }
