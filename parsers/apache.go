@@ -195,9 +195,13 @@ func (b *builder) apacheTime(arg string) error {
 	if err != nil {
 		return err
 	}
-	u := unitLayout + unit(len(b.p.layouts))
+	parts := [...]slot{slotTime, slotDate, slotClock} // a time may stand in several columns, see record.parseTime
+	n := len(b.p.layouts)
+	if n == len(parts) {
+		return fmt.Errorf("a time in more than %d columns", len(parts))
+	}
 	b.p.layouts = append(b.p.layouts, layout)
-	return b.field("%{"+arg+"}t", column{slotTime, u, 1})
+	return b.field("%{"+arg+"}t", column{parts[n], unitLayout + unit(n), 1})
 }
 
 // strftimeLayouts maps the conversions of strftime(3) to Go's reference time.

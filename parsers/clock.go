@@ -46,13 +46,25 @@ func (c *clock) parse(v string, u unit) (time.Time, error) {
 		return c.parseApache(v)
 	}
 	if n := int(u) - int(unitLayout); n >= 0 && n < len(c.layouts) {
-		t, err := time.ParseInLocation(c.layouts[n], v, c.location())
-		if err != nil {
-			return time.Time{}, errTime
-		}
-		return c.complete(t)
+		return c.parseLayout(c.layouts[n], v)
 	}
 	return time.Time{}, errTime
+}
+
+func (c *clock) parseLayout(layout, v string) (time.Time, error) {
+	t, err := time.ParseInLocation(layout, v, c.location())
+	if err != nil {
+		return time.Time{}, errTime
+	}
+	return c.complete(t)
+}
+
+// layout returns the layout of a unit, if it has one.
+func (c *clock) layout(u unit) (string, bool) {
+	if n := int(u) - int(unitLayout); n >= 0 && n < len(c.layouts) {
+		return c.layouts[n], true
+	}
+	return "", false
 }
 
 // complete adds the year to a time that names none: the configured one to the first, and to each further one the year that

@@ -3,6 +3,7 @@ package parsers
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gatewatch/gatewatch/event"
 )
@@ -70,7 +71,7 @@ func (r *record) fillTime(ev *event.Event) error {
 		v = date + " " + clk
 		r.unit[slotTime] = unitNone
 	}
-	t, err := r.clock.parse(v, r.unit[slotTime])
+	t, err := r.parseTime(v)
 	if err != nil {
 		return bad("time: " + err.Error())
 	}
@@ -84,6 +85,24 @@ func (r *record) fillTime(ev *event.Event) error {
 	}
 	ev.Time = t
 	return nil
+}
+
+// parseTime reads the time; one that a layout describes may go on in further columns with layouts of their own, as in
+// Apache's %{%d/%b/%Y %T}t.%{msec_frac}t %{%z}t.
+func (r *record) parseTime(v string) (time.Time, error) {
+	layout, ok := r.clock.layout(r.unit[slotTime])
+	parts := ok && r.has&(1<<slotDate|1<<slotClock) != 0
+	if !parts {
+		return r.clock.parse(v, r.unit[slotTime])
+	}
+	for _, s := range []slot{slotDate, slotClock} {
+		if more, ok := r.get(s); ok {
+			if of, ok := r.clock.layout(r.unit[s]); ok {
+				v, layout = v+" "+more, layout+" "+of
+			}
+		}
+	}
+	return r.clock.parseLayout(layout, v)
 }
 
 // fillWhat sets method, path, query and protocol, from a request line or from columns of their own.

@@ -69,6 +69,11 @@ func TestSpecParses(t *testing.T) {
 			`GET /x 404 203.0.113.9 2025-03-10T13:55:36.25Z query=y=z ms=150 agent=curl/8 (x)`,
 		},
 		{
+			Spec{Apache: `%h [%{%d/%b/%Y %T}t.%{msec_frac}t %{%z}t] "%r" %>s`}, // the manual's example
+			`203.0.113.9 [10/Mar/2025 13:55:36.250 +0100] "GET /x HTTP/1.1" 404`,
+			`GET /x 404 203.0.113.9 2025-03-10T12:55:36.25Z`,
+		},
+		{
 			Spec{Nginx: `$msec $remote_addr "$request_method $uri$is_args$args" $status`},
 			`1741614936.250 203.0.113.9 "GET /x?y=z" 404`,
 			`GET /x 404 203.0.113.9 2025-03-10T13:55:36.25Z query=y=z`,

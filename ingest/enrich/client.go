@@ -58,15 +58,14 @@ func (p *proxies) client(ev *event.Event) netip.Addr {
 	best := peer
 	for range maxHops {
 		cut := strings.LastIndexByte(chain, ',')
-		hop, ok := parseHop(chain[cut+1:])
-		if !ok {
-			break // what stands further left was not said by a proxy of ours
-		}
-		if !p.trusts(hop) {
-			return hop
-		}
-		if !best.IsValid() || !isPrivate(hop) || isPrivate(best) {
-			best = hop
+		// What is no address ("unknown", "_hidden", an empty element) is a hop of which nothing is known.
+		if hop, ok := parseHop(chain[cut+1:]); ok {
+			if !p.trusts(hop) {
+				return hop
+			}
+			if !best.IsValid() || !isPrivate(hop) || isPrivate(best) {
+				best = hop
+			}
 		}
 		if cut < 0 {
 			break
