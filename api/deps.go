@@ -78,6 +78,7 @@ type Incidents interface {
 	AddNote(ctx context.Context, id, text, actor string) (*incident.Incident, error)
 	Changes(after uint64, limit int) ([]incident.Published, <-chan struct{})
 	LastSeq() uint64
+	Security(since, until time.Time) incident.Security
 }
 
 var _ Incidents = (*incident.Manager)(nil)

@@ -24,6 +24,7 @@ func (s *Server) searchEvents(c echo.Context) error {
 	from, to := p.time("since"), p.time("until")
 	before := p.place("cursor")
 	limit := p.number("limit", 1, maxEventPage, defaultPage)
+	members := p.chosen(eventMembers)
 	if err := p.err(); err != nil {
 		return err
 	}
@@ -34,12 +35,15 @@ func (s *Server) searchEvents(c echo.Context) error {
 	if err != nil {
 		return unavailable("the store did not answer", err)
 	}
-	out := struct {
-		Events     []*event.Event `json:"events"`
-		NextCursor string         `json:"next_cursor,omitempty"`
-	}{Events: events}
 	if events == nil {
-		out.Events = []*event.Event{}
+		events = []*event.Event{}
+	}
+	var out struct {
+		Events     any    `json:"events"` // events, or the members of them that were asked for
+		NextCursor string `json:"next_cursor,omitempty"`
+	}
+	if out.Events, err = all(members, events); err != nil {
+		return err
 	}
 	if next != nil {
 		out.NextCursor = placeCursor(*next)

@@ -18,9 +18,9 @@ const defaultPage = 50
 
 // incidentList is one page of incidents, without their findings and evidence.
 type incidentList struct {
-	Incidents  []*incident.Incident `json:"incidents"`
-	Total      int                  `json:"total"`
-	NextCursor string               `json:"next_cursor,omitempty"`
+	Incidents  any    `json:"incidents"` // incidents, or the members of them that were asked for
+	Total      int    `json:"total"`
+	NextCursor string `json:"next_cursor,omitempty"`
 }
 
 // filter reads the parameters that select incidents; lists and streams share them.
@@ -72,6 +72,7 @@ func (s *Server) listIncidents(c echo.Context) error {
 	f := p.filter()
 	sort, cursor := p.text("sort"), p.text("cursor")
 	limit := p.number("limit", 1, incident.MaxPage, defaultPage)
+	members := p.chosen(incidentMembers)
 	if err := p.err(); err != nil {
 		return err
 	}
@@ -79,8 +80,12 @@ func (s *Server) listIncidents(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	list, err := all(members, page.Incidents)
+	if err != nil {
+		return err
+	}
 	s.linkNext(c, page.Next)
-	return c.JSON(http.StatusOK, incidentList{Incidents: page.Incidents, Total: page.Total, NextCursor: page.Next})
+	return c.JSON(http.StatusOK, incidentList{Incidents: list, Total: page.Total, NextCursor: page.Next})
 }
 
 // linkNext sets the Link header to the next page (RFC 8288).
@@ -107,13 +112,21 @@ func incidentID(c echo.Context) (string, error) {
 
 func etag(version uint64) string { return `"` + strconv.FormatUint(version, 10) + `"` }
 
-// find reads the path's id and the whole incident.
+// find reads the path's id and the whole incident; there are no parameters.
 func (s *Server) find(c echo.Context) (*incident.Incident, error) {
-	id, err := incidentID(c)
-	if err != nil {
+	if _, err := incidentID(c); err != nil {
 		return nil, err
 	}
 	if err := s.noQuery(c); err != nil {
+		return nil, err
+	}
+	return s.load(c)
+}
+
+// load reads the path's id and the whole incident.
+func (s *Server) load(c echo.Context) (*incident.Incident, error) {
+	id, err := incidentID(c)
+	if err != nil {
 		return nil, err
 	}
 	inc, err := s.deps.Incidents.Get(c.Request().Context(), id)
@@ -123,8 +136,8 @@ func (s *Server) find(c echo.Context) (*incident.Incident, error) {
 	return inc, nil
 }
 
-// answer writes one incident with its ETag.
-func answer(c echo.Context, inc *incident.Incident) error {
+// answer writes one incident, or the members of it that were asked for, with its ETag.
+func answer(c echo.Context, inc *incident.Incident, members ...string) error {
 	tag := etag(inc.Version)
 	h := c.Response().Header()
 	h.Set("ETag", tag)
@@ -132,19 +145,31 @@ func answer(c echo.Context, inc *incident.Incident) error {
 	if c.Request().Method == http.MethodGet && c.Request().Header.Get("If-None-Match") == tag {
 		return c.NoContent(http.StatusNotModified)
 	}
-	return c.JSON(http.StatusOK, inc)
+	body, err := chosen(members).of(inc)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, body)
 }
 
 // getIncident answers GET /v1/incidents/{id}. It carries evidence, so it is audited.
 func (s *Server) getIncident(c echo.Context) error {
-	inc, err := s.find(c)
+	p := s.query(c)
+	members := p.chosen(incidentMembers)
+	if _, err := incidentID(c); err != nil {
+		return err
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	inc, err := s.load(c)
 	if err != nil {
 		return err
 	}
-	if err := s.record(c, "incident.read", inc.ID, ""); err != nil {
+	if err := s.record(c, "incident.read", inc.ID, c.Request().URL.RawQuery); err != nil {
 		return err
 	}
-	return answer(c, inc)
+	return answer(c, inc, members...)
 }
 
 // expectedVersion reads If-Match: one version, or * or nothing for whatever it is.

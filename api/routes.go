@@ -50,6 +50,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/v1/incidents/:id/timeline", readers, s.getTimeline},
 		{http.MethodGet, "/v1/incidents/:id/reproduce", readers, s.reproduce},
 
+		{http.MethodGet, "/v1/metrics/security", readers, s.showSecurity},
 		{http.MethodGet, "/v1/events", readers, s.searchEvents},
 		{http.MethodGet, "/v1/rules", readers, s.listRules},
 		{http.MethodPost, "/v1/rules/backtest", analysts, s.backtest},

@@ -44,6 +44,15 @@ var fieldTable = []struct {
 	{"format", func(e *Event) bool { return e.Format != "" }},
 }
 
+// FieldNames returns the snake_case names of all fields that a FieldSet tells apart.
+func FieldNames() []string {
+	names := make([]string, len(fieldTable))
+	for i, f := range fieldTable {
+		names[i] = f.name
+	}
+	return names
+}
+
 // Add adds the fields that e carries.
 func (f *FieldSet) Add(e *Event) {
 	for i := range fieldTable {

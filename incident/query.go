@@ -46,6 +46,11 @@ func (s Suppressed) shows(hidden bool) bool {
 
 // Match reports whether f selects inc.
 func (f *Filter) Match(inc *Incident) bool {
+	return f.selects(inc) && (f.Text == "" || strings.Contains(inc.text(), strings.ToLower(f.Text)))
+}
+
+// selects is Match but for the text.
+func (f *Filter) selects(inc *Incident) bool {
 	switch {
 	case !f.Suppressed.shows(inc.SuppressedBy != ""),
 		len(f.Severities) > 0 && !slices.Contains(f.Severities, inc.Severity),
@@ -62,7 +67,7 @@ func (f *Filter) Match(inc *Incident) bool {
 		len(f.Detectors) > 0 && !slices.ContainsFunc(inc.Signals, func(s Signal) bool { return slices.Contains(f.Detectors, s.Detector) }):
 		return false
 	}
-	return f.Text == "" || inc.mentions(f.Text)
+	return true
 }
 
 func (inc *Incident) isAbout(entity string) bool {
@@ -71,16 +76,6 @@ func (inc *Incident) isAbout(entity string) bool {
 	}
 	kind, value, ok := strings.Cut(entity, ":")
 	return ok && kind == string(inc.Entity.Type) && value == inc.Entity.Value
-}
-
-func (inc *Incident) mentions(words string) bool {
-	words = strings.ToLower(words)
-	for _, s := range []string{inc.Title, inc.Explanation, inc.Entity.Value, inc.Route} {
-		if containsFold(s, words) {
-			return true
-		}
-	}
-	return false
 }
 
 // sortKeys are what a list can be ordered by.
@@ -152,6 +147,7 @@ func (m *Manager) List(f Filter, sort, cursor string, limit int) (Page, error) {
 		}
 		return c
 	}
+	f = f.folded()
 	top := &selection{order: order}
 	total := 0
 	m.mu.RLock()

@@ -22,6 +22,7 @@ type row struct {
 	kind     detect.Kind
 	outcome  detect.Verdict
 	hidden   bool
+	text     string // what q is looked for in, in lower case
 }
 
 func rowOf(r *record) row {
@@ -30,11 +31,11 @@ func rowOf(r *record) row {
 		rec: r, id: inc.ID, first: inc.FirstSeen.UnixNano(), last: inc.LastSeen.UnixNano(), updated: inc.UpdatedAt.UnixNano(),
 		events: int64(min(inc.EventCount, 1<<62)), score: int64(inc.Score), severity: inc.Severity, status: inc.Status, kind: inc.Kind,
 		outcome: inc.Outcome,
-		hidden:  inc.SuppressedBy != "",
+		hidden:  inc.SuppressedBy != "", text: inc.text(),
 	}
 }
 
-// matches is Filter.Match over a row: what needs the whole incident comes last.
+// matches is Filter.Match of a folded filter over a row: what needs the whole incident comes last.
 func (f *Filter) matches(r *row) bool {
 	switch {
 	case !f.Suppressed.shows(r.hidden),
@@ -47,39 +48,21 @@ func (f *Filter) matches(r *row) bool {
 		!f.Until.IsZero() && r.first >= f.Until.UnixNano():
 		return false
 	}
-	return !f.deep() || f.Match(r.rec.Incident)
+	return (f.Text == "" || strings.Contains(r.text, f.Text)) && (!f.deep() || f.selects(r.rec.Incident))
 }
 
 // deep reports whether f asks for more than a row has.
 func (f *Filter) deep() bool {
-	return len(f.Detectors) > 0 || f.Entity != "" || f.Service != "" || f.Route != "" || f.Assignee != "" || f.Text != ""
+	return len(f.Detectors) > 0 || f.Entity != "" || f.Service != "" || f.Route != "" || f.Assignee != ""
 }
 
-// containsFold reports whether s contains words, which are in lower case, in any case. ASCII takes a way without copies.
-func containsFold(s, words string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0x80 {
-			return strings.Contains(strings.ToLower(s), words)
-		}
-	}
-	for i := 0; i+len(words) <= len(s); i++ {
-		if equalFold(s[i:i+len(words)], words) {
-			return true
-		}
-	}
-	return false
+// folded returns f with its text in lower case, as matches wants it.
+func (f Filter) folded() Filter {
+	f.Text = strings.ToLower(f.Text)
+	return f
 }
 
-// equalFold compares ASCII text with text in lower case of the same length.
-func equalFold(s, lower string) bool {
-	for i := 0; i < len(lower); i++ {
-		c := s[i]
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
+// text is what a filter's text is looked for in: in lower case, its parts kept apart by a byte that nobody asks for.
+func (inc *Incident) text() string {
+	return strings.ToLower(strings.Join([]string{inc.Title, inc.Explanation, inc.Entity.Value, inc.Route}, "\x00"))
 }

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/gatewatch/gatewatch/event"
+	"github.com/gatewatch/gatewatch/incident"
+)
+
+// chosen is which members of a resource a caller asked for; empty: all.
+type chosen []string
+
+// incidentMembers and eventMembers are the members that can be asked for.
+var (
+	incidentMembers = membersOf(reflect.TypeFor[incident.Incident]())
+	eventMembers    = append([]string{"event_id", "generation", "position", "is_bot", "signatures", "attack_score"}, event.FieldNames()...)
+)
+
+// membersOf lists the JSON names of a struct's fields.
+func membersOf(t reflect.Type) []string {
+	var names []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// chosen reads the parameter fields: names of members, separated by commas.
+func (p *params) chosen(known []string) chosen {
+	list := p.words("fields")
+	for _, name := range list {
+		if !slices.Contains(known, name) {
+			p.fault("fields", "no member "+name+": want some of "+strings.Join(known, ", "))
+			return nil
+		}
+	}
+	return list
+}
+
+// of returns v with the chosen members alone, in the order in which they were asked for.
+func (s chosen) of(v any) (any, error) {
+	if len(s) == 0 {
+		return v, nil
+	}
+	whole, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(whole, &members); err != nil {
+		return nil, err
+	}
+	out := []byte{'{'}
+	for _, name := range s {
+		value, ok := members[name]
+		if !ok {
+			continue // absent in this one
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(out, `"`+name+`":`...), value...)
+	}
+	return json.RawMessage(append(out, '}')), nil
+}
+
+// all is of for each of a list.
+func all[T any](s chosen, list []T) (any, error) {
+	if len(s) == 0 {
+		return list, nil
+	}
+	out := make([]any, len(list))
+	for i, v := range list {
+		var err error
+		if out[i], err = s.of(v); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
