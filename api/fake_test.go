@@ -200,6 +200,10 @@ func (f *fakeStore) EndpointAccesses(
 	return f.down
 }
 
+func (f *fakeStore) QueryNames(context.Context, time.Time, time.Time) ([]inventory.Name, error) {
+	return nil, f.down
+}
+
 func (f *fakeStore) CountedSince(context.Context) (time.Time, error) { return noon, f.down }
 
 func (f *fakeStore) AppendInventory(_ context.Context, kind, key string, _ uint64, body []byte) error {

@@ -216,6 +216,13 @@ func (b *builder) enrichment(ctx context.Context) (err error) {
 	if err := b.server.inventory.Load(ctx); err != nil {
 		return fmt.Errorf("load the inventory: %w", err)
 	}
+	b.life.run("inventory", func(ctx context.Context) error {
+		return every(ctx, learnNamesEvery, func() {
+			if err := b.server.inventory.LearnNames(ctx); err != nil && ctx.Err() == nil {
+				b.log.Warn("the names of parameters were not looked at; trying again", "err", err)
+			}
+		})
+	})
 	b.watch = enrich.NewLoadBalancerWatch()
 	return b.identities()
 }
@@ -239,6 +246,9 @@ func (b *builder) identities() error {
 }
 
 const warnEvery = 5 * time.Second
+
+// learnNamesEvery is how often the queries of new events are looked at for what they say about endpoints.
+const learnNamesEvery = 5 * time.Minute
 
 // warn tells of client addresses that are the load balancer's, and of lines that cannot be read.
 func (b *builder) warn(ctx context.Context) error {

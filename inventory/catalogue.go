@@ -22,6 +22,9 @@ type Catalogue struct {
 	mu        sync.RWMutex // guards the maps; they are written under write as well
 	overrides map[Key]*override
 	documents map[string]*Description
+	names     map[Key]*learned
+
+	looked time.Time // up to which stamp LearnNames has looked; only it uses this
 }
 
 // Options are what a Catalogue is told beside its repository.
@@ -44,7 +47,7 @@ func NewCatalogue(repo Repository, o Options) *Catalogue {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Catalogue{repo: repo, opts: o, overrides: map[Key]*override{}, documents: map[string]*Description{}}
+	return &Catalogue{repo: repo, opts: o, overrides: map[Key]*override{}, documents: map[string]*Description{}, names: map[Key]*learned{}}
 }
 
 // Load replaces what the Catalogue holds by what is stored, and tells the templates of all documents.
@@ -73,8 +76,12 @@ func (c *Catalogue) Load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	names, err := c.loadNames(ctx)
+	if err != nil {
+		return err
+	}
 	c.mu.Lock()
-	c.overrides, c.documents = overrides, documents
+	c.overrides, c.documents, c.names = overrides, documents, names
 	c.mu.Unlock()
 	for service, d := range documents {
 		if err := c.opts.Described(service, d.routes()); err != nil {
@@ -98,7 +105,7 @@ func (c *Catalogue) assemble(ctx context.Context, p Period) ([]*Endpoint, error)
 		d := c.documents[e.Service]
 		op := d.standing(e)
 		called[op] = true
-		e.describe(op, c.overrideOf(e))
+		e.describe(op, c.namesOf(e), c.overrideOf(e))
 	}
 	for service, d := range c.documents {
 		if d.Gone {
@@ -112,7 +119,7 @@ func (c *Catalogue) assemble(ctx context.Context, p Period) ([]*Endpoint, error)
 			}
 			e := newEndpoint(k)
 			e.Methods, e.Standing = []string{op.Method}, Orphan
-			e.describe(op, c.overrideOf(e))
+			e.describe(op, nil, c.overrideOf(e))
 			all[k] = e
 		}
 	}

@@ -20,9 +20,11 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // memory is a Repository whose rollups a test writes.
 type memory struct {
-	uses []Use
-	rows map[string][]byte
-	down error
+	uses  []Use
+	names []Name
+	asked [2]time.Time // of the last QueryNames
+	rows  map[string][]byte
+	down  error
 }
 
 func (m *memory) EndpointUses(context.Context, Period) ([]Use, error) { return m.uses, m.down }
@@ -38,6 +40,11 @@ func (m *memory) EndpointAccesses(_ context.Context, groups [][]Key, _ Period, _
 		}
 	}
 	return m.down
+}
+
+func (m *memory) QueryNames(_ context.Context, since, until time.Time) ([]Name, error) {
+	m.asked = [2]time.Time{since, until}
+	return m.names, m.down
 }
 
 func (m *memory) CountedSince(context.Context) (time.Time, error) { return noon, m.down }
@@ -248,6 +255,42 @@ func TestPatch(t *testing.T) {
 		if _, err := set(0, p); !errors.As(err, &invalid) || invalid.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
+	}
+}
+
+// What queries are asked with says what an endpoint handles; what says nothing is not kept.
+func TestNamesOfParameters(t *testing.T) {
+	repo := &memory{uses: shopUses(), rows: map[string][]byte{}}
+	search := Key{"shop", "GET", "/v1/orders/search"}
+	repo.names = []Name{{search, "page"}, {search, "cardNumber"}, {search, "email"}, {search, "x7f3"}}
+	now := noon
+	c := NewCatalogue(repo, Options{Now: func() time.Time { return now }})
+	if err := c.LearnNames(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e, err := c.Get(t.Context(), search.ID(), Period{})
+	if err != nil || e.Sensitivity != High || !slices.Equal(e.Data, []string{"orders", "payment", "personal"}) {
+		t.Errorf("%+v %v", e, err)
+	}
+	if body := string(repo.rows[KindNames+" "+search.ID()]); !strings.Contains(body, `"names":["cardNumber","email"]`) {
+		t.Errorf("stored: %s", body)
+	}
+	last := repo.asked[1]
+	now = now.Add(time.Hour)
+	repo.rows = maps.Clone(repo.rows)
+	delete(repo.rows, KindNames+" "+search.ID())
+	if err := c.LearnNames(t.Context()); err != nil || repo.asked[0] != last || len(repo.rows) != 0 {
+		t.Errorf("again: %v, asked from %s, stored %d rows", err, repo.asked[0], len(repo.rows))
+	}
+	repo.down = errors.New("away")
+	if err := c.LearnNames(t.Context()); !errors.Is(err, repo.down) {
+		t.Error(err)
+	}
+	repo.down = nil
+	last = now.Add(-learnBehind)
+	now = now.Add(time.Hour)
+	if err := c.LearnNames(t.Context()); err != nil || !repo.asked[0].Equal(last) {
+		t.Errorf("what was not looked at is asked again from %s, want %s (%v)", repo.asked[0], last, err)
 	}
 }
 

@@ -136,10 +136,9 @@ func gather(uses []Use, resolve func(service, route string) string) map[Key]*End
 }
 
 // describe fills in what words and people say.
-func (e *Endpoint) describe(op *apidoc.Operation, o *override) {
-	var parameters []string
+func (e *Endpoint) describe(op *apidoc.Operation, parameters []string, o *override) {
 	if op != nil {
-		parameters = op.Words
+		parameters = append(parameters, op.Words...)
 		if op.Route != e.Route {
 			e.Operation = op.Route
 		}

@@ -115,6 +115,9 @@ type Repository interface {
 	// EndpointAccesses calls each for every caller of the groups of keys in the period, the most requests first; limit at
 	// most, 0: all. The Access names the group by its number, and no key.
 	EndpointAccesses(ctx context.Context, groups [][]Key, p Period, limit int, each func(group int, a Access) error) error
+	// QueryNames returns the names of query parameters in successful requests that were ingested in (since, until], those
+	// that three or more callers used, a bounded number an endpoint.
+	QueryNames(ctx context.Context, since, until time.Time) ([]Name, error)
 	// CountedSince is the first day that the rollups hold, zero when they are empty.
 	CountedSince(ctx context.Context) (time.Time, error)
 	// AppendInventory stores a version of a row; the highest version of (kind, key) wins.

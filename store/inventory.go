@@ -151,6 +151,34 @@ ORDER BY n DESC, number, user, client_ip`+last, arguments(st.params)...)
 	}))
 }
 
+// QueryNames implements inventory.Repository.
+func (s *Store) QueryNames(ctx context.Context, since, until time.Time) ([]inventory.Name, error) {
+	st := newStatement()
+	st.add("ingested_at > " + st.time(since))
+	st.add("ingested_at <= " + st.time(until))
+	st.add("query != ''")
+	st.add("status >= 200 AND status < 300")
+	st.add("route NOT IN ('', '*', '{other}')")
+	rows, err := s.conn.Query(ctx, `SELECT service, method, route, name
+FROM events ARRAY JOIN arrayDistinct(extractURLParameterNames(concat('/?', query))) AS name`+st.clause()+`
+  AND length(name) <= 40
+GROUP BY service, method, route, name
+HAVING uniq(user, client_ip) >= 3
+ORDER BY service, route, method, uniq(user, client_ip) DESC, name
+LIMIT 100 BY service, route, method`, arguments(st.params)...)
+	if err != nil {
+		return nil, wrap("read names of parameters", err)
+	}
+	var list []inventory.Name
+	err = scanAll(rows, func() error {
+		var n inventory.Name
+		err := rows.Scan(&n.Service, &n.Method, &n.Route, &n.Name)
+		list = append(list, n)
+		return err
+	})
+	return list, wrap("read names of parameters", err)
+}
+
 // CountedSince implements inventory.Repository.
 func (s *Store) CountedSince(ctx context.Context) (time.Time, error) {
 	var first time.Time

@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -146,6 +147,37 @@ func TestInventoryPeriodsAreDays(t *testing.T) {
 	}
 	if got != want || got == 0 || !earlier {
 		t.Errorf("%d requests of the second day, want %d; first seen before it: %v", got, want, earlier)
+	}
+}
+
+func TestQueryNamesOfSeveralCallers(t *testing.T) {
+	s := openTestStore(t)
+	events := someEvents("a.log", 50)
+	for i, e := range events {
+		switch {
+		case i < 3:
+			e.Query = "email=a%40example.com&page=" + strconv.Itoa(i)
+		case i < 9:
+			e.Query, e.User, e.ClientIP = "token=x&token=y", "one", events[0].ClientIP // a single caller
+		case i%5 == 3:
+			e.Query = "password=x" // refused
+		}
+	}
+	stamped := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+	insertAll(t, s, events, stamped)
+	want := map[string]int{"": 2, "earlier": 0, "later": 0}
+	for name, span := range map[string][2]time.Time{
+		"": {stamped.Add(-time.Hour), stamped}, "earlier": {stamped.Add(-time.Hour), stamped.Add(-time.Second)}, "later": {stamped, stamped.Add(time.Hour)},
+	} {
+		list, err := s.QueryNames(t.Context(), span[0], span[1])
+		if err != nil || len(list) != want[name] {
+			t.Errorf("%q: %+v %v", name, list, err)
+		}
+		for _, n := range list {
+			if n.Name != "email" && n.Name != "page" || n.Route != "/orders/{id}" {
+				t.Errorf("%+v", n)
+			}
+		}
 	}
 }
 

@@ -383,6 +383,10 @@ func (c *counted) EndpointAccesses(context.Context, [][]inventory.Key, inventory
 	return nil
 }
 
+func (c *counted) QueryNames(context.Context, time.Time, time.Time) ([]inventory.Name, error) {
+	return nil, nil
+}
+
 func (c *counted) CountedSince(context.Context) (time.Time, error) { return start, nil }
 
 // BenchmarkObserve is what an event costs with the policies above and with none.
