@@ -165,7 +165,10 @@ func (r *record) fillWho(ev *event.Event) {
 	} else if ev.Wire.ForwardedFor != "" {
 		ev.ClientIP, _ = clientOf(ev.Wire.ForwardedFor)
 	}
-	if v, ok := r.get(slotUser); ok && v != `""` {
+	if v, ok := r.get(slotUser); ok && v != `""` && v != `"-"` {
+		if n := len(v); n > 2 && v[0] == '"' && v[n-1] == '"' && v[n-2] != '\\' {
+			v = v[1 : n-1] // the format quotes it
+		}
 		ev.User = r.text(v)
 		ev.AuthScheme = "log"
 		if r.unit[slotUser] == unitBasic {

@@ -49,7 +49,19 @@ func gravitee() Format {
 			"endpoint": {slotUpstream, 0, 1}, "host": {slotHost, 0, 1}, "user-agent": {slotAgent, 0, 1}, "user": {slotUser, 0, 3},
 			"application": {slotUser, 0, 1}, "application-id": {slotUser, 0, 1}, "api-key": {slotAPIKey, 0, 1},
 		},
+		finish: graviteeFinish,
 	})
+}
+
+// graviteeMethods are the numbers that Gravitee's templates write in place of a method
+// (github.com/gravitee-io/gravitee-common, http/HttpMethod).
+var graviteeMethods = [...]string{"OTHER", "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
+
+func graviteeFinish(_ *record, ev *event.Event) error {
+	if m := ev.Method; len(m) == 1 && isDigit(m[0]) {
+		ev.Method = graviteeMethods[m[0]-'0']
+	}
+	return nil
 }
 
 // graviteeText is what Gravitee's first file reporter writes as text.

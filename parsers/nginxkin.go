@@ -19,6 +19,18 @@ func ingressNginx() Format {
 	)
 }
 
+// kongText is the access log of Kong's proxy.
+func kongText() Format {
+	return textFormat(Format{
+		Name: "kong_text", Title: "Kong (the proxy's access log)", Family: familyCLF,
+		Definition: "github.com/Kong/kong, kong/templates/nginx_kong.lua (log_format kong_log_format)",
+		Samples: []string{
+			`203.0.113.9 - - [10/Mar/2025:13:55:36 +0000] "GET /items/7?x=1 HTTP/1.1" 200 512 "-" "curl/8.5.0" kong_request_id: "7afd4ca2b5c0fe1c7a7a3a2f6f1f2d3e"`,
+			`2001:db8::7 - - [10/Mar/2025:13:55:37 +0000] "POST /login HTTP/2.0" 401 48 "https://shop.example.com/" "okhttp/4.12.0" kong_request_id: "7afd4ca2b5c0fe1c7a7a3a2f6f1f2d3f"`,
+		},
+	}, nil, nginxCombinedFormat+` kong_request_id: "$request_id"`)
+}
+
 // nginxHost are combined lines with the virtual host before them, and perhaps a request id, as hosting panels and
 // BunkerWeb write them.
 func nginxHost() Format {

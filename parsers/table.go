@@ -53,6 +53,7 @@ var table = sync.OnceValue(func() []Format {
 		istio(),
 		envoy(),
 		ingressNginx(),
+		kongText(),
 		traefikCLF(),
 		apisixText(),
 		proxyManager(),

@@ -72,6 +72,16 @@ func TestVariants(t *testing.T) {
 			map[string]any{"method": "GET", "duration_ms": 1.5, "protocol": "HTTP/1.1", "query": "b=1"},
 		},
 		{
+			"Gravitee writes methods as numbers, and -1 for what it does not know", "gravitee",
+			`{"type":"v4-metrics","@timestamp":"2024-05-01T10:00:00Z","api-id":"a","api-name":"Echo","request-id":"r","http-method":3,"uri":"/echo?x=1","status":200,"remote-address":"203.0.113.3","host":"h:8082","gateway-response-time-ms":12,"endpoint-response-time-ms":-1,"response-content-length":-1,"user-agent":"curl"}`,
+			map[string]any{"method": "GET", "upstream_ms": "", "bytes_out": "", "duration_ms": 12, "host": "h"},
+		},
+		{
+			"a quoted user", "common",
+			`203.0.113.9 "-" "-" [01/May/2024:10:00:00 +0000] "GET /a HTTP/1.1" 200 512`,
+			map[string]any{"user": "", "path": "/a"},
+		},
+		{
 			"small letters in a request line are the client's", "combined",
 			`203.0.113.9 - - [01/May/2024:10:00:00 +0200] "get / http/1.1" 200 0 "-" "-"`,
 			map[string]any{"method": "get", "protocol": "http/1.1"},
