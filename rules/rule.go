@@ -42,6 +42,8 @@ type Rule struct {
 	File string
 	Line int
 
+	fingerprint uint64 // of all that decides what its windows hold: equal rules may share their state
+
 	raises bool // whether matches become findings: not a signal, and not only a part of correlations
 	cond   node
 }

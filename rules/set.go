@@ -85,6 +85,7 @@ func (l *loader) compile() *Set {
 	s.decideRaising()
 	s.number()
 	s.inheritNeeds()
+	l.fingerprints(s)
 	conditions := make([]node, len(s.perEvent))
 	for i, r := range s.perEvent {
 		conditions[i] = r.cond

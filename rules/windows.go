@@ -122,6 +122,11 @@ func (w *Windows) track(t *tracker) {
 		t.perRule[i] = w.shared(t.perRule[i])
 	}
 	w.trackers = append(w.trackers, t)
+	w.lead(t)
+}
+
+// lead makes events find the tracker.
+func (w *Windows) lead(t *tracker) {
 	if t.chained {
 		w.chains = append(w.chains, t)
 		return
