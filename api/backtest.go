@@ -89,7 +89,7 @@ func (s *Server) newBacktest(req BacktestRequest) (*rules.Backtest, error) {
 			return nil, badField("to", err.Error())
 		}
 	}
-	set := s.deps.Rules
+	set := s.deps.Rules.Set()
 	if req.YAML != "" {
 		if set, err = rules.LoadText(rules.Options{}, "yaml", req.YAML); err != nil {
 			return nil, badField("yaml", err.Error())

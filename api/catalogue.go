@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/gatewatch/gatewatch/baseline"
 	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/rules"
 )
 
 // missing answers for a resource whose dependency this server was built without.
@@ -23,11 +25,45 @@ func (s *Server) listRules(c echo.Context) error {
 	if s.deps.Rules == nil {
 		return missing("rules")
 	}
-	infos := s.deps.Rules.Infos()
+	infos := s.deps.Rules.Set().Infos()
 	if infos == nil {
 		infos = []detect.Info{}
 	}
 	return c.JSON(http.StatusOK, map[string]any{"rules": infos})
+}
+
+// reloadRules answers POST /v1/rules/reload: the folders of rules are read again.
+func (s *Server) reloadRules(c echo.Context) error {
+	if err := s.noQuery(c); err != nil {
+		return err
+	}
+	if s.deps.Rules == nil {
+		return missing("rules")
+	}
+	if err := s.record(c, "rules.reload", "rules", ""); err != nil {
+		return err
+	}
+	done, err := s.deps.Rules.Reload(c.Request().Context())
+	var faults rules.Faults
+	switch {
+	case errors.As(err, &faults):
+		p := problem(http.StatusUnprocessableEntity, "the rules have faults; the former ones stay")
+		for _, f := range faults {
+			p.Errors = append(p.Errors, FieldError{f.Key, f.Error()})
+		}
+		return p
+	case err != nil:
+		return err
+	}
+	return c.JSON(http.StatusOK, done)
+}
+
+// detectors are all detectors, without a source of them none.
+func (s *Server) detectors() []detect.Info {
+	if s.deps.Detectors == nil {
+		return nil
+	}
+	return s.deps.Detectors()
 }
 
 // detectorState is a detector and whether the logs carry what it needs.
@@ -43,11 +79,12 @@ func (s *Server) listDetectors(c echo.Context) error {
 		return err
 	}
 	var off map[string][]string
+	detectors := s.detectors()
 	if s.deps.Sources != nil && len(s.deps.Sources.Report()) > 0 {
-		off = detect.Missing(s.deps.Detectors, s.deps.Sources.Fields())
+		off = detect.Missing(detectors, s.deps.Sources.Fields())
 	}
-	list := make([]detectorState, 0, len(s.deps.Detectors))
-	for _, d := range s.deps.Detectors {
+	list := make([]detectorState, 0, len(detectors))
+	for _, d := range detectors {
 		list = append(list, detectorState{Info: d, Off: len(off[d.ID]) > 0, Missing: off[d.ID]})
 	}
 	slices.SortStableFunc(list, func(a, b detectorState) int { return compareText(a.ID, b.ID) })

@@ -56,8 +56,8 @@ type Deps struct {
 	Erasures   Erasures
 	Baselines  Baselines
 	Behaviour  Behaviour
-	Rules      *rules.Set
-	Detectors  []detect.Info // all, rules included
+	Rules      RuleBook
+	Detectors  func() []detect.Info // all, rules included
 
 	// Ready says whether the server can do its work, with the reason when it cannot. Nil: Store.Ping decides alone.
 	Ready func(ctx context.Context) error
@@ -68,6 +68,14 @@ type Deps struct {
 	Logger   *slog.Logger         // nil: discard
 	Registry *prometheus.Registry // /metrics; nil: an own one
 	Now      func() time.Time     // nil: time.Now
+}
+
+// RuleBook holds the rules that run.
+type RuleBook interface {
+	// Set is what runs now.
+	Set() *rules.Set
+	// Reload reads the folders of rules again. Rules with faults are rules.Faults, and change nothing.
+	Reload(ctx context.Context) (rules.Reloaded, error)
 }
 
 // Incidents is *incident.Manager.

@@ -422,7 +422,7 @@ func newBench(t testing.TB, change ...func(*Deps)) *bench {
 		Decisions: b.book, Notifications: &fakeNotifications{}, Exceptions: b.exceptions, Inventory: b.inventory, Policies: b.policies,
 		Identities: b.identities, Erasures: &b.erasures,
 		Sink: b.sink, Positions: fakePositions{}, Sources: ingest.NewSources(), Normalizer: fakeNormalizer{}, Baselines: fakeBaselines{}, Behaviour: fakeBaselines{},
-		Rules: set, Detectors: append(set.Infos(), baseline.Infos()...), Version: "test",
+		Rules: fixedRules{set}, Detectors: func() []detect.Info { return append(set.Infos(), baseline.Infos()...) }, Version: "test",
 		Now: func() time.Time { return noon.Add(24 * time.Hour) },
 	}
 	for _, c := range change {
@@ -504,3 +504,12 @@ func (p Problem) names(field string) bool {
 }
 
 var errDown = errors.New("store unavailable: connection refused")
+
+// fixedRules is a rule book that never changes.
+type fixedRules struct{ set *rules.Set }
+
+func (r fixedRules) Set() *rules.Set { return r.set }
+
+func (r fixedRules) Reload(context.Context) (rules.Reloaded, error) {
+	return rules.Reloaded{Kept: len(r.set.Infos())}, nil
+}

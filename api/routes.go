@@ -54,6 +54,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/v1/events", readers, s.searchEvents},
 		{http.MethodGet, "/v1/rules", readers, s.listRules},
 		{http.MethodPost, "/v1/rules/backtest", analysts, s.backtest},
+		{http.MethodPost, "/v1/rules/reload", admins, s.reloadRules},
 		{http.MethodGet, "/v1/detectors", readers, s.listDetectors},
 		{http.MethodGet, "/v1/sources", readers, s.listSources},
 		{http.MethodGet, "/v1/baselines", readers, s.listBaselines},

@@ -59,7 +59,7 @@ func New(d Deps) (*Server, error) {
 		throttles: throttles{byID: map[uint64]*rate.Limiter{}},
 		limits:    &limiters{perSecond: rate.Limit(d.Config.RatePerSecond), burst: d.Config.Burst, byKey: map[string]*rate.Limiter{}},
 	}
-	s.ocsf = ocsf.NewMapper(d.Version, d.Detectors)
+	s.ocsf = ocsf.NewMapper(d.Version, s.detectors())
 	s.metrics = newMetrics(d.Registry, &s.streams)
 	s.public = s.echo(s.routes(), s.authorize)
 	s.admin = s.echo(s.adminRoutes(), s.asOwner)

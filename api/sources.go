@@ -35,9 +35,9 @@ func (s *Server) listSources(c echo.Context) error {
 	if s.deps.Sources == nil {
 		return missing("ingest")
 	}
-	list := []sourceState{}
+	list, detectors := []sourceState{}, s.detectors()
 	for _, r := range s.deps.Sources.Report() {
-		list = append(list, describeSource(r, s.deps.Detectors))
+		list = append(list, describeSource(r, detectors))
 	}
 	return c.JSON(http.StatusOK, map[string]any{"sources": list})
 }

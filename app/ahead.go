@@ -7,6 +7,7 @@ import (
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident/outcome"
+	"github.com/gatewatch/gatewatch/rules"
 )
 
 // aheadLimit is how far ahead of the server's clock an event may be and still move event time on.
@@ -20,16 +21,17 @@ func isAhead(ev *event.Event) bool { return ev.Time.Sub(ev.IngestedAt) > aheadLi
 // until that time has come, so they have a judge of their own, with the rules alone: what is usual at an hour means
 // nothing under a wrong clock.
 type ahead struct {
-	judge  *detect.Judge
-	log    *slog.Logger
-	warned map[string]time.Time // by source: ingested_at of the event of the last warning
+	judge   *detect.Judge
+	windows *rules.Windows
+	log     *slog.Logger
+	warned  map[string]time.Time // by source: ingested_at of the event of the last warning
 }
 
 // warnAgain is how long a source's wrong clock is not told again.
 const warnAgain = time.Hour
 
-func newAhead(log *slog.Logger, outcomes outcome.Options, emit detect.Emit, detectors ...detect.Detector) *ahead {
-	return &ahead{judge: judgeOutcomes(outcomes, emit, detectors...), log: log, warned: map[string]time.Time{}}
+func newAhead(log *slog.Logger, outcomes outcome.Options, emit detect.Emit, windows *rules.Windows) *ahead {
+	return &ahead{judge: judgeOutcomes(outcomes, emit, windows), windows: windows, log: log, warned: map[string]time.Time{}}
 }
 
 // observe judges an event whose clock is ahead.

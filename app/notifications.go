@@ -10,7 +10,7 @@ import (
 func (b *builder) notifications(ctx context.Context) (err error) {
 	s := b.server
 	s.notifier, err = notify.New(s.store, s.incidents, notify.Options{
-		Config: b.cfg.Notifications, OCSF: ocsf.NewMapper(b.opts.Version, detectorInfos(b.set)), Now: b.opts.now,
+		Config: b.cfg.Notifications, OCSF: ocsf.NewMapper(b.opts.Version, detectorInfos(b.rulebook.Set())), Now: b.opts.now,
 		Logger: b.log, Registerer: b.registry,
 	})
 	if err != nil {

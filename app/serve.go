@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
@@ -47,6 +46,7 @@ type ServeOptions struct {
 	Print   bool      // print incidents as they appear
 	Demo    bool      // write a sample log and follow it
 	Version string
+	Hangup  <-chan os.Signal // asks for the folders of rules to be read again; nil: never
 
 	engineCommand []string         // starts the engine; nil: this binary
 	started       func(*Server)    // told once everything runs; nil: nobody
@@ -113,7 +113,7 @@ type builder struct {
 
 	secret     []byte
 	pseudonyms *pseudonym.Maker // nil: none are wanted
-	set        *rules.Set
+	rulebook   *ruleBook
 	routes     *route.Templates
 	geo        geoFiles
 	enricher   *enrich.Enricher
@@ -164,14 +164,8 @@ func (b *builder) dataDir(context.Context) error {
 }
 
 func (b *builder) rules(context.Context) (err error) {
-	b.set, err = loadRules(b.cfg.Rules)
-	if err != nil {
-		return err
-	}
-	for _, w := range b.set.Warnings() {
-		b.log.Warn("rule", "remark", w.Error())
-	}
-	return nil
+	b.rulebook, err = newRuleBook(b.cfg.Rules, loadRules, b.log, b.opts.Hangup, b.registry)
+	return err
 }
 
 func (b *builder) openStore(ctx context.Context) error {
@@ -289,10 +283,11 @@ func (b *builder) detection(ctx context.Context) (err error) {
 		return fmt.Errorf("load policies: %w", err)
 	}
 	s.stream = newStream(stream{
-		store: s.store, incidents: s.incidents, learned: learned, outcomes: outcomeOptions(b.set, learned), policies: guard,
+		store: s.store, incidents: s.incidents, learned: learned, outcomes: outcomeOptions(b.rulebook.Set(), learned), policies: guard,
 		learner: s.learner, log: b.log,
 		file: filepath.Join(b.cfg.DataDir, "detection.json"), now: b.opts.now,
-	}, b.set.NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}}), b.set.NewWindows(rules.WindowOptions{}))
+		rulebook: b.rulebook,
+	}, b.rulebook.Set().NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}}), b.rulebook.Set().NewWindows(rules.WindowOptions{}))
 	s.stream.history, err = b.history(ctx)
 	if err != nil {
 		return err
@@ -303,6 +298,7 @@ func (b *builder) detection(ctx context.Context) (err error) {
 	b.life.run("history", s.stream.history.Run)
 	b.life.run("learning", s.learner.Run)
 	b.life.run("detection", s.stream.Run)
+	b.life.run("rules", b.rulebook.Run)
 	if b.opts.Print {
 		from := s.incidents.LastSeq()
 		b.life.run("incident printer", func(ctx context.Context) error {
@@ -320,10 +316,10 @@ func (b *builder) history(ctx context.Context) (*history, error) {
 		file: filepath.Join(b.cfg.DataDir, historyFile),
 		detectors: func() (*baseline.Detectors, []detect.Detector) {
 			learned := baseline.NewDetectors(b.cfg.Baseline)
-			windows := b.set.NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}})
+			windows := b.rulebook.Set().NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}})
 			return learned, append([]detect.Detector{windows}, learned.List()...)
 		},
-		outcomes: func(learned *baseline.Detectors) outcome.Options { return outcomeOptions(b.set, learned) },
+		outcomes: func(learned *baseline.Detectors) outcome.Options { return outcomeOptions(b.rulebook.Set(), learned) },
 	}
 	if h.pause == 0 {
 		h.pause = historyPause
@@ -355,7 +351,7 @@ func (b *builder) ingest(context.Context) (err error) {
 	stopped := make(chan struct{})
 	blocked, unblock := context.WithCancel(context.Background())
 	s.committer, err = ingest.New(ingest.Options{
-		Store: s.store, Enricher: b.enricher, Matcher: newMatchers(b.set), Logger: b.log, Registerer: b.registry,
+		Store: s.store, Enricher: b.enricher, Matcher: b.rulebook, Logger: b.log, Registerer: b.registry,
 		OnStored: func(block []*event.Event) {
 			var newest time.Time
 			for _, ev := range block {
@@ -398,8 +394,9 @@ func (b *builder) rest(ctx context.Context) error {
 		Erasures: erasures{store: s.store, incidents: s.incidents, pseudonyms: b.pseudonyms, secret: b.secret},
 		Limits:   ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, WireFields: b.cfg.Identity.WireFields(),
 		Decisions: s.decisions, Notifications: s.notifier, Exceptions: s.exceptions, Inventory: s.inventory, Policies: s.policies,
-		Baselines: learning{s.learner}, Behaviour: behaviour{s.learner}, Rules: b.set, Detectors: append(detectorInfos(b.set), policy.Infos()...),
-		Console: web.Handler(), Version: b.opts.Version, Logger: b.log, Registry: b.registry,
+		Baselines: learning{s.learner}, Behaviour: behaviour{s.learner}, Rules: b.rulebook,
+		Detectors: func() []detect.Info { return append(detectorInfos(b.rulebook.Set()), policy.Infos()...) },
+		Console:   web.Handler(), Version: b.opts.Version, Logger: b.log, Registry: b.registry,
 	})
 	if err != nil {
 		return err
@@ -469,20 +466,6 @@ func sourceParser(spec parsers.Spec, opts parsers.Options) (parsers.Parser, erro
 		return parsers.NewAuto(opts), nil
 	}
 	return parsers.New(spec, opts)
-}
-
-// matchers lends every caller a matcher of its own.
-type matchers struct{ pool sync.Pool }
-
-func newMatchers(set *rules.Set) *matchers {
-	return &matchers{sync.Pool{New: func() any { return set.NewMatcher() }}}
-}
-
-// Match implements ingest.Matcher.
-func (m *matchers) Match(ev *event.Event) {
-	one := m.pool.Get().(*rules.Matcher)
-	one.Match(ev)
-	m.pool.Put(one)
 }
 
 func announce(w io.Writer, s *Server, dataDir string, created bool) {

@@ -19,6 +19,7 @@ import (
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/incident/outcome"
 	"github.com/gatewatch/gatewatch/inventory/policy"
+	"github.com/gatewatch/gatewatch/rules"
 	"github.com/gatewatch/gatewatch/store"
 )
 
@@ -47,6 +48,8 @@ type stream struct {
 	policies  *policy.Detector
 	outcomes  outcome.Options
 	learner   *learner
+	rulebook  *ruleBook
+	windows   *rules.Windows // of the rules
 	log       *slog.Logger
 	file      string // of the saved place
 	now       func() time.Time
@@ -73,7 +76,7 @@ type streamPlace struct {
 
 // newStream returns a stream with the rules' windows and the learned detectors; apart are further windows, for the events
 // of clocks that are ahead.
-func newStream(s stream, windows, apart detect.Detector) *stream {
+func newStream(s stream, windows, apart *rules.Windows) *stream {
 	st := &s
 	st.blocks = make(chan []*event.Event, 2)
 	st.live = detect.NewLive(liveHold)
@@ -81,11 +84,8 @@ func newStream(s stream, windows, apart detect.Detector) *stream {
 	if st.now == nil {
 		st.now = time.Now
 	}
-	emit := func(f detect.Finding) {
-		if !st.muted {
-			st.findings = append(st.findings, f)
-		}
-	}
+	st.windows = windows
+	emit := st.found
 	st.judge = judgeOutcomes(st.outcomes, emit, append([]detect.Detector{windows, st.policies}, st.learned.List()...)...)
 	st.ahead = newAhead(st.log, st.outcomes, emit, apart)
 	st.learner.confirmed = confirmedOf(st.incidents)
@@ -112,6 +112,8 @@ func (s *stream) Run(ctx context.Context) error {
 		case block := <-s.blocks:
 			s.arrived = s.now()
 			s.push(block)
+		case r := <-s.rulebook.windows:
+			r.done <- s.reload(r.set)
 		case m := <-s.learner.published:
 			s.learned.UseModel(m)
 		case <-ticker.C:
@@ -132,6 +134,19 @@ func (s *stream) push(block []*event.Event) {
 		return
 	}
 	s.live.Push(rest, s.now(), s.observe)
+}
+
+// found takes a finding.
+func (s *stream) found(f detect.Finding) {
+	if !s.muted {
+		s.findings = append(s.findings, f)
+	}
+}
+
+// reload goes on with another set of rules; what is about clocks that are ahead follows.
+func (s *stream) reload(set *rules.Set) rules.Reloaded {
+	s.ahead.windows.Reload(set, s.ahead.judge.Emit)
+	return s.windows.Reload(set, s.judge.Emit)
 }
 
 // observe judges one event, and before the first of a new day in imported history learns from the days before.
@@ -294,6 +309,11 @@ func (s *stream) replay(ctx context.Context) error {
 			return err
 		}
 	}
+	if !q.From.IsZero() {
+		if err := s.recall(ctx, place.Last.Time, q.From); err != nil {
+			return fmt.Errorf("recall what long windows remember: %w", err)
+		}
+	}
 	var replayed uint64
 	again := func(ev *event.Event) error {
 		if isAhead(ev) {
@@ -325,6 +345,27 @@ func (s *stream) replay(ctx context.Context) error {
 	}
 	s.news = 0
 	return s.settle(ctx)
+}
+
+// recall gives windows that reach back beyond what is replayed whole the events that count for them.
+func (s *stream) recall(ctx context.Context, last, from time.Time) error {
+	limit := s.windows.Lookback()
+	signatures, reach := s.windows.Beyond(limit)
+	if len(signatures) == 0 {
+		return nil
+	}
+	q := store.Query{From: earlier(last, from).Add(-reach), To: from}
+	for _, id := range signatures {
+		q.Any = append(q.Any, []detect.Condition{{Field: "signatures", Op: detect.OpHas, Value: id}})
+	}
+	return s.windows.Recall(limit, func(yield func(*event.Event)) error {
+		return s.store.ReadEvents(ctx, q, func(ev *event.Event) error {
+			if !isAhead(ev) {
+				yield(ev)
+			}
+			return nil
+		})
+	})
 }
 
 // replayAhead replays the events of clocks that are ahead, whose times say nothing about when they came.

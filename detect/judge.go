@@ -33,6 +33,9 @@ func (j *Judge) Restore(open []Finding) {
 	}
 }
 
+// Emit hands over a finding that neither an event nor time brought: one of a rule that is no more.
+func (j *Judge) Emit(f Finding) { j.emit(f) }
+
 // Lookback is the longest lookback of the detectors.
 func (j *Judge) Lookback() (longest time.Duration) {
 	for _, d := range j.detectors {

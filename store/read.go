@@ -18,11 +18,13 @@ type Query struct {
 	Since    time.Time          // ingested after this stamp; zero: no bound
 	Cut      time.Time          // ingested at or before this stamp; zero: no bound
 	Where    []detect.Condition // every condition must hold
+	// Any are alternatives: all conditions of one of them must hold.
+	Any [][]detect.Condition
 }
 
 func (q Query) compile() (*statement, error) {
 	s, _, err := compileMeasure(detect.Measure{
-		Aggregate: detect.AggregateCount, Where: q.Where, From: q.From, To: q.To, Cut: q.Cut,
+		Aggregate: detect.AggregateCount, Where: q.Where, Any: q.Any, From: q.From, To: q.To, Cut: q.Cut,
 	})
 	if err != nil {
 		return nil, err
@@ -51,7 +53,7 @@ func (s *Store) ReadEvents(ctx context.Context, q Query, yield func(*event.Event
 		return err
 	}
 	for _, part := range slices {
-		part.After, part.Since, part.Cut, part.Where = q.After, q.Since, q.Cut, q.Where
+		part.After, part.Since, part.Cut, part.Where, part.Any = q.After, q.Since, q.Cut, q.Where, q.Any
 		st, err := part.compile()
 		if err != nil {
 			return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/gatewatch/gatewatch/app"
 	"github.com/gatewatch/gatewatch/parsers"
@@ -34,7 +36,11 @@ func (c *serveCmd) Run(ctx context.Context, std streams, log *slog.Logger) error
 	if len(c.Log) > 0 {
 		cfg.Sources = append(cfg.Sources, app.Source{Files: c.Log, Format: parsers.ParseSpec(c.Format)})
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	return app.Serve(ctx, cfg, app.ServeOptions{
+		Hangup: hangup,
 		Logger: log, Out: std.Out, Print: c.Print || c.Demo, Demo: c.Demo, Version: buildVersion(),
 	})
 }
