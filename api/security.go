@@ -57,7 +57,7 @@ func (s *Server) blindSpots() []blindSpot {
 		return spots
 	}
 	for _, r := range s.deps.Sources.Report() {
-		if st := describeSource(r, s.deps.Detectors); len(st.DetectorsOff) > 0 {
+		if st := describeSource(r, s.detectors()); len(st.DetectorsOff) > 0 {
 			spots = append(spots, blindSpot{r.Source, st.FieldsMissing, st.DetectorsOff})
 		}
 	}
