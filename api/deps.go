@@ -123,6 +123,7 @@ type Store interface {
 	EventFinder
 	Reproducer
 	AuditStore
+	AnswerStore
 }
 
 // EventFinder finds stored events.

@@ -53,6 +53,23 @@ type fakeStore struct {
 	down    error
 
 	inventory map[string][]byte // rows by kind and key
+	answers   map[string][]byte // by id
+}
+
+func (f *fakeStore) AppendAnswer(_ context.Context, id string, _ time.Time, body []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answers == nil {
+		f.answers = map[string][]byte{}
+	}
+	f.answers[id] = body
+	return f.down
+}
+
+func (f *fakeStore) Answer(_ context.Context, id string, _ time.Time) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.answers[id], f.down
 }
 
 func (f *fakeStore) Ping(context.Context) error { return f.down }

@@ -38,6 +38,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/readyz", anyone, s.ready},
 		{http.MethodGet, "/metrics", metricsAccess, s.showMetrics()},
 		{http.MethodGet, "/openapi.yaml", anyone, s.showOpenAPI},
+		{http.MethodGet, "/reference", anyone, s.showReference},
 
 		{http.MethodGet, "/v1/incidents", readers, s.listIncidents},
 		{http.MethodGet, "/v1/incidents/stream", readers, s.streamIncidents},

@@ -29,9 +29,11 @@ type Server struct {
 	limits    *limiters
 	throttles throttles
 	ocsf      *ocsf.Mapper
+	reference func() ([]byte, error) // the page, rendered when it is first asked for
 	public    *echo.Echo
 	admin     *echo.Echo
 
+	repeating   sync.Map   // ids of requests under an Idempotency-Key that are being answered
 	backtesting sync.Mutex // held while one runs
 
 	streams  atomic.Int64
@@ -60,6 +62,7 @@ func New(d Deps) (*Server, error) {
 		limits:    &limiters{perSecond: rate.Limit(d.Config.RatePerSecond), burst: d.Config.Burst, byKey: map[string]*rate.Limiter{}},
 	}
 	s.ocsf = ocsf.NewMapper(d.Version, s.detectors())
+	s.reference = sync.OnceValues(func() ([]byte, error) { return renderReference(openAPI) })
 	s.metrics = newMetrics(d.Registry, &s.streams)
 	s.public = s.echo(s.routes(), s.authorize)
 	s.admin = s.echo(s.adminRoutes(), s.asOwner)
@@ -82,7 +85,7 @@ func (s *Server) echo(table []route, guard func(access, echo.HandlerFunc) echo.H
 		case forGateway:
 			e.Any(r.path, s.authorizeCheck(r.access, r.handler))
 		default:
-			e.Add(r.method, r.path, guard(r.access, r.handler))
+			e.Add(r.method, r.path, guard(r.access, s.once(r)))
 		}
 	}
 	return e
