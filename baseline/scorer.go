@@ -11,12 +11,14 @@ import (
 // Three views measure how far the present is from what is usual: from the last few values (a jump), from the hours before
 // (a level that has shifted), and from the same time of earlier days (a season that is broken). Each view's deviation is
 // held against its own tail, so that no scale and no unit has to be known; the strongest surprise counts in full, the
-// others by a third. Only a deviation that is clearly worse than all in the values just before raises the score: an episode
+// others by a third. A tail grows by a bounded factor at a time, so that one anomaly does not make the next of its kind
+// ordinary. Only a deviation that is clearly worse than all in the values just before raises the score: an episode
 // is reported when it begins or when it gets worse, not for as long as it lasts.
 //
 // A Scorer is used by one goroutine.
 type Scorer struct {
 	count int
+	first time.Time
 
 	ring [ringSize]float64 // the newest values, by count
 	sum  [2]float64        // of the views' recent and earlier windows
@@ -44,6 +46,13 @@ const (
 	recoveryShare = 24
 	leastRecovery = 12
 	mostRecovery  = 100
+	// longestRecovery bounds it in time: the steps of a series may be hours.
+	longestRecovery = 12 * time.Hour
+
+	// habituation is the time after which a deviation of any size is learned as it is: a value of a shorter step adds at
+	// most 1 + habituation/step times the largest deviation seen to a tail. What happens every few hours becomes
+	// ordinary by and by, in a series of minutes at once.
+	habituation = 20 * time.Minute
 
 	// alarmSurprise is the surprise that scores 0.5.
 	alarmSurprise = 8.4
@@ -66,11 +75,15 @@ func (s *Scorer) Score(t time.Time, x float64) float64 {
 	if s.meter.counting != counting { // increments and values are two series
 		*s = Scorer{meter: s.meter}
 	}
+	if s.count == 0 {
+		s.first = t
+	}
 	s.ring[s.count%ringSize] = x
 	s.count++
 	s.mean += (math.Abs(x) - s.mean) / min(float64(s.count), tailMemory)
 	s.slide(x)
 
+	growth := 1 + float64(habituation)/float64(max(s.step(t), time.Second))
 	least := 1e-6*s.mean + 1e-12
 	var strongest, sum float64
 	note := func(view int, deviation float64) {
@@ -79,7 +92,7 @@ func (s *Scorer) Score(t time.Time, x float64) float64 {
 			z := min(tail.surprise(deviation, least), surpriseCap)
 			strongest, sum = max(strongest, z), sum+z
 		}
-		tail.add(deviation)
+		tail.add(min(deviation, growth*tail.largest(deviation)))
 	}
 	if s.count > jumpWindow {
 		note(0, math.Abs(x-s.lastMedian()))
@@ -95,10 +108,24 @@ func (s *Scorer) Score(t time.Time, x float64) float64 {
 	slot.mean += (x - slot.mean) / slot.n
 
 	z := strongest + othersShare*(sum-strongest)
-	if !s.worst.exceeds(s.count, z) {
+	if !s.worst.exceeds(s.count, s.recovery(t), z) {
 		return 0
 	}
 	return 1 - math.Exp2(-z/alarmSurprise)
+}
+
+// recovery is how many values an episode keeps quiet for.
+func (s *Scorer) recovery(t time.Time) int {
+	n := min(mostRecovery, s.count/recoveryShare)
+	if step := s.step(t); step > 0 {
+		n = min(n, int(longestRecovery/step))
+	}
+	return max(leastRecovery, n)
+}
+
+// step is the mean time between values.
+func (s *Scorer) step(t time.Time) time.Duration {
+	return t.Sub(s.first) / time.Duration(max(s.count, 1))
 }
 
 // back returns the value that came n values before the newest.
@@ -153,8 +180,7 @@ type recentWorst struct {
 }
 
 // exceeds notes z at position n and reports whether it is clearly above all of those remembered.
-func (r *recentWorst) exceeds(n int, z float64) bool {
-	recovery := max(leastRecovery, min(mostRecovery, n/recoveryShare))
+func (r *recentWorst) exceeds(n, recovery int, z float64) bool {
 	for len(r.at) > 0 && r.at[0] < n-recovery {
 		r.at, r.z = slices.Delete(r.at, 0, 1), slices.Delete(r.z, 0, 1)
 	}

@@ -104,3 +104,11 @@ func (s *slidingTail) add(z float64) {
 
 // warm reports whether enough was seen.
 func (s *slidingTail) warm() bool { return len(s.ring) >= tailWarmUp }
+
+// largest returns the largest deviation of the last fit, and z before the first one or when all were zero.
+func (s *slidingTail) largest(z float64) float64 {
+	if n := len(s.seen); n > 0 && s.seen[n-1] > 0 {
+		return s.seen[n-1]
+	}
+	return z
+}
