@@ -14,8 +14,6 @@ type History interface {
 	Actors(ctx context.Context, s Snapshot, fn func(ActorHours) error) error
 	// Objects calls fn for every (service, method, route, actor) that read objects.
 	Objects(ctx context.Context, s Snapshot, fn func(ObjectHours) error) error
-	// ObjectDays is Objects by the day (UTC): Hours are the days' first hours.
-	ObjectDays(ctx context.Context, s Snapshot, fn func(ObjectHours) error) error
 	// Shapes calls fn for every (service, method, route) that answered successfully (status 200 to 299).
 	Shapes(ctx context.Context, s Snapshot, fn func(ShapeHours) error) error
 	// Members and Countries leave out what snapshot.ExcludedUsers lists. Members calls fn for every (service, method, route) that at most MostMembers users used successfully, and for every
@@ -109,10 +107,13 @@ type ActorHours struct {
 	KiB      []uint32 // of response bodies, rounded down
 }
 
-// ObjectHours is how many distinct objects one actor read successfully through one endpoint.
+// ObjectHours is how many distinct objects one actor read successfully through one endpoint, by the hour and by the day
+// (UTC). Distinct is as long as Hours, DayDistinct as Days, which are the days' first hours.
 type ObjectHours struct {
-	Key      EndpointKey
-	Actor    ActorKey
-	Hours    []uint32
-	Distinct []uint32
+	Key         EndpointKey
+	Actor       ActorKey
+	Hours       []uint32
+	Distinct    []uint32
+	Days        []uint32
+	DayDistinct []uint32
 }

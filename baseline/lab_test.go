@@ -245,32 +245,32 @@ func (m memory) Actors(_ context.Context, s Snapshot, fn func(ActorHours) error)
 }
 
 func (m memory) Objects(_ context.Context, s Snapshot, fn func(ObjectHours) error) error {
-	return m.objects(s, 1, fn)
-}
-
-func (m memory) ObjectDays(_ context.Context, s Snapshot, fn func(ObjectHours) error) error {
-	return m.objects(s, 24, fn)
-}
-
-func (m memory) objects(s Snapshot, width uint32, fn func(ObjectHours) error) error {
-	hours := map[reading]map[uint32]map[string]bool{}
+	type buckets map[uint32]map[string]bool
+	note := func(in buckets, at uint32, object string) {
+		if in[at] == nil {
+			in[at] = map[string]bool{}
+		}
+		in[at][object] = true
+	}
+	hours, days := map[reading]buckets{}, map[reading]buckets{}
 	for _, e := range m.in(s) {
 		if len(e.ObjectIDs) == 0 || e.Status/100 != 2 {
 			continue
 		}
-		k, h := reading{endpointOf(e), whoOf(e)}, uint32(e.Time.Unix()/3600)/width*width
+		k, h := reading{endpointOf(e), whoOf(e)}, uint32(e.Time.Unix()/3600)
 		if hours[k] == nil {
-			hours[k] = map[uint32]map[string]bool{}
+			hours[k], days[k] = buckets{}, buckets{}
 		}
-		if hours[k][h] == nil {
-			hours[k][h] = map[string]bool{}
-		}
-		hours[k][h][fmt.Sprint(e.ObjectIDs)] = true
+		note(hours[k], h, fmt.Sprint(e.ObjectIDs))
+		note(days[k], h/24*24, fmt.Sprint(e.ObjectIDs))
 	}
-	for k, byHour := range hours {
-		r := ObjectHours{Key: k.endpoint, Actor: k.actor.key(), Hours: sortedHours(byHour)}
+	for k := range hours {
+		r := ObjectHours{Key: k.endpoint, Actor: k.actor.key(), Hours: sortedHours(hours[k]), Days: sortedHours(days[k])}
 		for _, h := range r.Hours {
-			r.Distinct = append(r.Distinct, uint32(len(byHour[h])))
+			r.Distinct = append(r.Distinct, uint32(len(hours[k][h])))
+		}
+		for _, h := range r.Days {
+			r.DayDistinct = append(r.DayDistinct, uint32(len(days[k][h])))
 		}
 		if err := fn(r); err != nil {
 			return err

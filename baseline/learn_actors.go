@@ -125,75 +125,94 @@ type objectsBuilder struct {
 	users, clients *crowdBuilder
 	days           [2]*crowdBuilder // users, clients
 	readers        map[ActorKey]Reader
+	// dayMax are the readers' most in a day, where a route that had several names brings an actor several times; nil
+	// elsewhere.
+	dayMax map[ActorKey]float32
+}
+
+func newObjectsBuilder(several bool) *objectsBuilder {
+	b := &objectsBuilder{
+		users: newCrowdBuilder(), clients: newCrowdBuilder(), days: [2]*crowdBuilder{newCrowdBuilder(), newCrowdBuilder()},
+		readers: map[ActorKey]Reader{},
+	}
+	if several {
+		b.dayMax = map[ActorKey]float32{}
+	}
+	return b
+}
+
+// read takes what one actor, perhaps an accepted one, read under one name of the endpoint: its counts by the hour and by
+// the day, without those that are left out.
+func (b *objectsBuilder) read(actor ActorKey, accepted bool, own []float64, days uint16, byDay []float64) {
+	most := float32(0)
+	if len(byDay) > 0 {
+		most = float32(slices.Max(byDay))
+	}
+	if b.dayMax != nil {
+		b.dayMax[ActorKey{actor.User, strings.Clone(actor.Value)}] = max(b.dayMax[actor], most)
+	}
+	if len(own) == 0 || len(own) < leastReaderHours && !accepted {
+		return
+	}
+	r := b.readers[actor]
+	b.readers[ActorKey{actor.User, strings.Clone(actor.Value)}] = Reader{
+		Hours: r.Hours + uint16(min(len(own), 30000)), //nolint:gosec // bounded
+		Days:  max(r.Days, days), Max: max(r.Max, float32(slices.Max(own))), DayMax: max(r.DayMax, most), Accepted: accepted,
+	}
+}
+
+// objects returns what was gathered.
+func (b *objectsBuilder) objects(k EndpointKey) *Objects {
+	for actor, most := range b.dayMax {
+		if r, ok := b.readers[actor]; ok {
+			r.DayMax = most
+			b.readers[actor] = r
+		}
+	}
+	o := &Objects{
+		Key: k, Users: b.users.crowd(), Clients: b.clients.crowd(), readers: b.readers,
+		DayUsers: b.days[0].crowd(), DayClients: b.days[1].crowd(),
+	}
+	o.Days = max(o.Users.Days, o.Clients.Days)
+	return o
+}
+
+// reads reports whether one of so many hours from h on is left out, of the reader or of the endpoint.
+func (x exclusions) reads(reader ActorKey, k EndpointKey, h, hours int64) bool {
+	if len(x.actors) == 0 && len(x.endpoints) == 0 {
+		return false
+	}
+	for i := range hours {
+		if x.actor(reader, h+i) || x.endpoint(k, h+i) {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *learner) learnObjects(ctx context.Context, h History, s Snapshot) error {
 	building := map[EndpointKey]*objectsBuilder{}
-	at := func(k EndpointKey) *objectsBuilder {
-		b := building[k]
-		if b == nil {
-			b = &objectsBuilder{
-				newCrowdBuilder(), newCrowdBuilder(), [2]*crowdBuilder{newCrowdBuilder(), newCrowdBuilder()}, map[ActorKey]Reader{},
-			}
-			building[k.clone()] = b
-		}
-		return b
-	}
-	var scratch []float64
+	var own, byDay []float64
 	err := h.Objects(ctx, s, func(row ObjectHours) error {
 		k := l.routes.resolve(row.Key)
-		b := at(k)
-		crowd := b.clients
+		b := building[k]
+		if b == nil {
+			b = newObjectsBuilder(len(l.routes) > 0)
+			building[k.clone()] = b
+		}
+		crowd, daily := b.clients, b.days[1]
 		if row.Actor.User {
-			crowd = b.users
+			crowd, daily = b.users, b.days[0]
 		}
-		leftOut := func(h int64) bool { return l.excluded.actor(row.Actor, h) || l.excluded.endpoint(k, h) }
-		own, days := crowd.add(row.Hours, row.Distinct, leftOut, scratch)
-		scratch = own
-		accepted := l.excluded.accepted(row.Actor)
-		if len(own) == 0 || len(own) < leastReaderHours && !accepted {
-			return nil
-		}
-		actor := ActorKey{row.Actor.User, strings.Clone(row.Actor.Value)}
-		r := b.readers[actor] // a route that had two names brings an actor twice
-		b.readers[actor] = Reader{
-			Hours: r.Hours + uint16(min(len(own), 30000)), //nolint:gosec // bounded
-			Days:  max(r.Days, days), Max: max(r.Max, float32(slices.Max(own))), Accepted: accepted,
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = h.ObjectDays(ctx, s, func(row ObjectHours) error {
-		k := l.routes.resolve(row.Key)
-		b, crowd := at(k), 1
-		if row.Actor.User {
-			crowd = 0
-		}
-		leftOut := func(h int64) bool {
-			for i := range int64(24) { // a day with an hour that is left out is left out
-				if l.excluded.actor(row.Actor, h+i) || l.excluded.endpoint(k, h+i) {
-					return true
-				}
-			}
-			return false
-		}
-		own, _ := b.days[crowd].add(row.Hours, row.Distinct, leftOut, scratch)
-		scratch = own
-		if r, ok := b.readers[row.Actor]; ok && len(own) > 0 {
-			r.DayMax = max(r.DayMax, float32(slices.Max(own)))
-			b.readers[ActorKey{row.Actor.User, strings.Clone(row.Actor.Value)}] = r
-		}
+		var days uint16
+		own, days = crowd.add(row.Hours, row.Distinct, func(h int64) bool { return l.excluded.reads(row.Actor, k, h, 1) }, own)
+		// A day with an hour that is left out is left out.
+		byDay, _ = daily.add(row.Days, row.DayDistinct, func(h int64) bool { return l.excluded.reads(row.Actor, k, h, 24) }, byDay)
+		b.read(row.Actor, l.excluded.accepted(row.Actor), own, days, byDay)
 		return nil
 	})
 	for k, b := range building {
-		o := &Objects{
-			Key: k, Users: b.users.crowd(), Clients: b.clients.crowd(), readers: b.readers,
-			DayUsers: b.days[0].crowd(), DayClients: b.days[1].crowd(),
-		}
-		o.Days = max(o.Users.Days, o.Clients.Days)
-		l.model.objects[k] = o
+		l.model.objects[k] = b.objects(k)
 	}
 	return err
 }

@@ -12,7 +12,7 @@ import (
 
 // History returns the rollups as what baselines are learned from, for one recomputation after the other.
 func (s *Store) History() baseline.History {
-	return &history{s: s, passHours: passHours, passEvents: passEvents}
+	return &history{s: s, passAnswers: passAnswers, passEvents: passEvents}
 }
 
 var (
@@ -23,11 +23,11 @@ var (
 // history serves one recomputation at a time. Endpoints, which comes first, finds out whether the rollups hold more than
 // the snapshot, and how much there is of each route; the others go by that.
 type history struct {
-	s                     *Store
-	passHours, passEvents uint64
-	snap                  baseline.Snapshot
-	late                  bool
-	routes                []eventRoute // in order
+	s                       *Store
+	passAnswers, passEvents uint64
+	snap                    baseline.Snapshot
+	late                    bool
+	routes                  []eventRoute // in order
 }
 
 // later reports whether the snapshot leaves stored events out.
@@ -46,41 +46,56 @@ func (h *history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func
 	if err != nil {
 		return err
 	}
-	routes := h.routes[:0]
-	for _, whole := range []bool{true, false} {
-		sql, params := endpointHistorySQL(snap, whole, late)
-		var r baseline.EndpointHours
-		k := &r.Key
-		err := h.s.each(ctx, "read endpoint history", sql, params, []any{
-			&k.Service, &k.Method, &k.Route, &r.Hours, &r.Requests, &r.ClientErrors, &r.ServerErrors, &r.Peak, &r.Trough,
-		}, func() error {
-			if !whole && k.Whole() {
-				return nil // what has no method and no route counts for its service alone
-			}
-			if !whole {
-				routes = noteRoute(routes, &r)
-			}
-			return fn(r)
-		})
-		if err != nil {
-			return err
-		}
+	if err := h.services(ctx, snap, late, fn); err != nil {
+		return err
 	}
-	h.snap, h.late, h.routes = snap, late, routes
+	service, method, route := newWords(), newWords(), newWords()
+	minutes, requests, client, server := newUint32Lists(), newUint32Lists(), newUint32Lists(), newUint32Lists()
+	var series minuteSeries
+	var routes []eventRoute
+	sql, params := endpointHistorySQL(snap, late)
+	err = h.s.eachBlock(ctx, "read endpoint history", sql, params,
+		[]resultColumn{service, method, route, minutes, requests, client, server}, func(rows int) error {
+			for i := range rows {
+				k := baseline.EndpointKey{Service: service.row(i), Method: method.row(i), Route: route.row(i)}
+				if k.Whole() {
+					continue // what has no method and no route counts for its service alone
+				}
+				r := series.fold(minutes.row(i), requests.row(i), client.row(i), server.row(i))
+				r.Key = k
+				routes = append(routes, newEventRoute(r))
+				if err := fn(*r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	h.snap, h.late, h.routes = snap, late, mergeRoutes(routes)
 	return nil
 }
 
-// noteRoute adds an endpoint to the routes; the methods of a route follow one another.
-func noteRoute(routes []eventRoute, r *baseline.EndpointHours) []eventRoute {
-	if n := len(routes); n == 0 || routes[n-1].service != r.Key.Service || routes[n-1].route != r.Key.Route {
-		routes = append(routes, eventRoute{service: r.Key.Service, route: r.Key.Route})
-	}
-	at := &routes[len(routes)-1]
-	at.hours += uint64(len(r.Hours))
-	for _, n := range r.Requests {
-		at.requests += uint64(n)
-	}
-	return routes
+// services reads the history of the services as a whole.
+func (h *history) services(ctx context.Context, snap baseline.Snapshot, late bool, fn func(baseline.EndpointHours) error) error {
+	service := newWords()
+	hours, requests, client, server := newUint32Lists(), newUint32Lists(), newUint32Lists(), newUint32Lists()
+	peak, trough := newUint32Lists(), newUint32Lists()
+	sql, params := serviceHistorySQL(snap, late)
+	return h.s.eachBlock(ctx, "read service history", sql, params,
+		[]resultColumn{service, hours, requests, client, server, peak, trough}, func(rows int) error {
+			for i := range rows {
+				err := fn(baseline.EndpointHours{
+					Key: baseline.EndpointKey{Service: service.row(i)}, Hours: hours.row(i), Requests: requests.row(i),
+					ClientErrors: client.row(i), ServerErrors: server.row(i), Peak: peak.row(i), Trough: trough.row(i),
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 }
 
 // Actors implements baseline.History.
@@ -89,40 +104,52 @@ func (h *history) Actors(ctx context.Context, snap baseline.Snapshot, fn func(ba
 	if err != nil {
 		return err
 	}
+	var user textColumn
+	var client addressColumn
+	hours, requests, sent := newUint32Lists(), newUint32Lists(), newInt64Lists()
+	var series hourSeries
 	sql, params := actorHistorySQL(snap, late)
-	var r baseline.ActorHours
-	var user string
-	var client netip.Addr
-	return h.s.each(ctx, "read actor history", sql, params, []any{&user, &client, &r.Hours, &r.Requests, &r.KiB}, func() error {
-		r.Key = actorKey(user, client)
-		return fn(r)
-	})
+	return h.s.eachBlock(ctx, "read actor history", sql, params,
+		[]resultColumn{&user, &client, hours, requests, sent}, func(rows int) error {
+			for i := range rows {
+				r := series.fold(hours.row(i), requests.row(i), sent.row(i))
+				r.Key = actorKey(user.row(i), client.row(i))
+				if err := fn(*r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 }
 
 // Objects implements baseline.History.
 func (h *history) Objects(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ObjectHours) error) error {
-	return h.objects(ctx, snap, false, fn)
-}
-
-// ObjectDays implements baseline.History.
-func (h *history) ObjectDays(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ObjectHours) error) error {
-	return h.objects(ctx, snap, true, fn)
-}
-
-func (h *history) objects(ctx context.Context, snap baseline.Snapshot, daily bool, fn func(baseline.ObjectHours) error) error {
 	late, err := h.later(ctx, snap)
 	if err != nil {
 		return err
 	}
-	sql, params := objectHistorySQL(snap, daily, late)
-	var r baseline.ObjectHours
-	var user string
-	var client netip.Addr
-	k := &r.Key
-	return h.s.each(ctx, "read object history", sql, params,
-		[]any{&k.Service, &k.Method, &k.Route, &user, &client, &r.Hours, &r.Distinct}, func() error {
-			r.Actor = actorKey(user, client)
-			return fn(r)
+	service, method, route := newWords(), newWords(), newWords()
+	var user textColumn
+	var client addressColumn
+	hours, states := newUint32Lists(), newTextLists()
+	var series objectSeries
+	var list [][]byte
+	sql, params := objectHistorySQL(snap, late)
+	return h.s.eachBlock(ctx, "read object history", sql, params,
+		[]resultColumn{service, method, route, &user, &client, hours, states}, func(rows int) error {
+			for i := range rows {
+				list = states.row(i, list[:0])
+				r, err := series.fold(hours.row(i), list)
+				if err != nil {
+					return fmt.Errorf("read object history: %w", err)
+				}
+				r.Key = baseline.EndpointKey{Service: service.row(i), Method: method.row(i), Route: route.row(i)}
+				r.Actor = actorKey(user.row(i), client.row(i))
+				if err := fn(*r); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 }
 

@@ -63,6 +63,11 @@ func linesOf(t *testing.T, h baseline.History, snap baseline.Snapshot) []string 
 		slices.Sort(rows)
 		all = append(all, rows...)
 	}
+	type reads struct {
+		Key           baseline.EndpointKey
+		Actor         baseline.ActorKey
+		Times, Counts []uint32
+	}
 	ctx := t.Context()
 	kind("endpoint", func(add func(...any) error) error {
 		return h.Endpoints(ctx, snap, func(r baseline.EndpointHours) error { return add(r) })
@@ -80,10 +85,10 @@ func linesOf(t *testing.T, h baseline.History, snap baseline.Snapshot) []string 
 		return h.Countries(ctx, snap, func(user string, list []string) error { return add(user, list) })
 	})
 	kind("objects", func(add func(...any) error) error {
-		return h.Objects(ctx, snap, func(r baseline.ObjectHours) error { return add(r) })
+		return h.Objects(ctx, snap, func(r baseline.ObjectHours) error { return add(reads{r.Key, r.Actor, r.Hours, r.Distinct}) })
 	})
 	kind("object_days", func(add func(...any) error) error {
-		return h.ObjectDays(ctx, snap, func(r baseline.ObjectHours) error { return add(r) })
+		return h.Objects(ctx, snap, func(r baseline.ObjectHours) error { return add(reads{r.Key, r.Actor, r.Days, r.DayDistinct}) })
 	})
 	kind("habits", func(add func(...any) error) error {
 		return h.Habits(ctx, snap, func(r baseline.HabitDays) error { return add(r) })
@@ -137,7 +142,7 @@ func TestHistoryReadsWhatWasStored(t *testing.T) {
 
 	for name, snap := range snaps {
 		snap.Cut, snap.Generation = stored.Add(time.Hour), "test"
-		inPasses := &history{s: s, passHours: 300, passEvents: 500}
+		inPasses := &history{s: s, passAnswers: 800, passEvents: 500}
 		if d := cmp.Diff(told[name], linesOf(t, inPasses, snap)); d != "" {
 			t.Errorf("%s: in several passes (-in one +in several):\n%s", name, d)
 		}

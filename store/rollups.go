@@ -61,78 +61,63 @@ func (r rollup) source(st *statement, s baseline.Snapshot, fromEvents bool) stri
 
 func seconds(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
 
-// endpointHistorySQL reads the hourly series of every endpoint, or of every service as a whole.
-func endpointHistorySQL(s baseline.Snapshot, whole, fromEvents bool) (string, map[string]string) {
+// inKeyOrder lets a GROUP BY that begins with a rollup's key hand over its groups as it goes, without keeping any. What a
+// group holds is left as it lies in the rollup and put together by this program: see minuteSeries and its neighbours.
+const inKeyOrder = "\nSETTINGS optimize_aggregation_in_order = 1"
+
+// serviceHistorySQL reads the hours of every service as a whole.
+func serviceHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
 	st := newStatement()
-	names, group := "service, method, route", "service, method, route"
-	if whole {
-		names, group = "service, '' AS method, '' AS route", "service"
-	}
-	sql := `SELECT service, method, route,
+	sql := `SELECT service,
   arrayMap(h -> h.1, series), arrayMap(h -> h.2, series), arrayMap(h -> h.3, series), arrayMap(h -> h.4, series),
   arrayMap(h -> h.5, series), arrayMap(h -> h.6, series)
 FROM
 (
-  SELECT ` + names + `, arraySort(groupArray((hour, requests, client, server, peak, trough))) AS series
+  SELECT service, arraySort(groupArray((hour, requests, client, server, peak, trough))) AS series
   FROM
   (
-    SELECT ` + group + `, toUInt32(intDiv(slot, 12)) AS hour,
+    SELECT service, toUInt32(intDiv(slot, 12)) AS hour,
       toUInt32(sum(n)) AS requests, toUInt32(sum(c)) AS client, toUInt32(sum(e)) AS server,
       toUInt32(max(n)) AS peak, toUInt32(if(count() = 12, min(n), 0)) AS trough
     FROM
     (
-      SELECT ` + group + `, intDiv(toUnixTimestamp(minute), 300) AS slot,
+      SELECT service, intDiv(toUnixTimestamp(minute), 300) AS slot,
         sum(requests) AS n, sum(client_errors) AS c, sum(server_errors) AS e
       FROM ` + endpointRollup.source(st, s, fromEvents) + `
-      GROUP BY ` + group + `, slot
+      GROUP BY service, slot
     )
-    GROUP BY ` + group + `, hour
+    GROUP BY service, hour
   )
-  GROUP BY ` + group + `
-)
-ORDER BY service, route, method`
+  GROUP BY service
+)`
+	return sql, st.params
+}
+
+// endpointHistorySQL reads the minutes of every endpoint.
+func endpointHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
+	st := newStatement()
+	sql := `SELECT service, method, route, groupArray(toUnixTimestamp(minute)), groupArray(toUInt32(requests)),
+  groupArray(toUInt32(client_errors)), groupArray(toUInt32(server_errors))
+FROM ` + endpointRollup.source(st, s, fromEvents) + `
+GROUP BY service, method, route` + inKeyOrder
 	return sql, st.params
 }
 
 // actorHistorySQL reads the hourly requests of every user and client.
 func actorHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
 	st := newStatement()
-	sql := `SELECT user, client_ip, arrayMap(h -> h.1, series), arrayMap(h -> h.2, series), arrayMap(h -> h.3, series)
-FROM
-(
-  SELECT user, client_ip, arraySort(groupArray((h, n, kib))) AS series
-  FROM
-  (
-    SELECT user, client_ip, toUInt32(intDiv(toUnixTimestamp(hour), 3600)) AS h, toUInt32(sum(requests)) AS n,
-      toUInt32(least(intDiv(sum(bytes_out), 1024), 4294967295)) AS kib
-    FROM ` + actorRollup.source(st, s, fromEvents) + `
-    GROUP BY user, client_ip, h
-  )
-  GROUP BY user, client_ip
-)`
+	sql := `SELECT user, client_ip, groupArray(toUnixTimestamp(hour)), groupArray(toUInt32(requests)), groupArray(toInt64(bytes_out))
+FROM ` + actorRollup.source(st, s, fromEvents) + `
+GROUP BY user, client_ip` + inKeyOrder
 	return sql, st.params
 }
 
-// objectHistorySQL reads the distinct objects of every reader of every endpoint, by the hour or by the day.
-func objectHistorySQL(s baseline.Snapshot, daily, fromEvents bool) (string, map[string]string) {
+// objectHistorySQL reads the states of distinct objects of every reader of every endpoint.
+func objectHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
 	st := newStatement()
-	bucket := "toUInt32(intDiv(toUnixTimestamp(hour), 3600))"
-	if daily {
-		bucket = "toUInt32(intDiv(toUnixTimestamp(hour), 86400) * 24)"
-	}
-	sql := `SELECT service, method, route, user, client_ip, arrayMap(h -> h.1, series), arrayMap(h -> h.2, series)
-FROM
-(
-  SELECT service, method, route, user, client_ip, arraySort(groupArray((h, n))) AS series
-  FROM
-  (
-    SELECT service, method, route, user, client_ip, ` + bucket + ` AS h,
-      toUInt32(uniqMerge(objects)) AS n
-    FROM ` + objectRollup.source(st, s, fromEvents) + `
-    GROUP BY service, method, route, user, client_ip, h
-  )
-  GROUP BY service, method, route, user, client_ip
-)`
+	sql := `SELECT service, method, route, user, client_ip, groupArray(toUnixTimestamp(hour)), groupArray(CAST(objects AS String))
+FROM ` + objectRollup.source(st, s, fromEvents) + `
+GROUP BY service, method, route, user, client_ip` + inKeyOrder
 	return sql, st.params
 }
 

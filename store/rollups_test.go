@@ -29,15 +29,15 @@ func TestHistorySQL(t *testing.T) {
 	snap := snapshotAt(time.Date(2026, 3, 15, 0, 0, 0, 0, time.UTC))
 	type build func() (string, map[string]string)
 	for name, sql := range map[string]build{
-		"endpoints":        func() (string, map[string]string) { return endpointHistorySQL(snap, false, false) },
-		"services":         func() (string, map[string]string) { return endpointHistorySQL(snap, true, false) },
-		"endpoints_events": func() (string, map[string]string) { return endpointHistorySQL(snap, false, true) },
+		"endpoints":        func() (string, map[string]string) { return endpointHistorySQL(snap, false) },
+		"services":         func() (string, map[string]string) { return serviceHistorySQL(snap, false) },
+		"endpoints_events": func() (string, map[string]string) { return endpointHistorySQL(snap, true) },
 		"actors":           func() (string, map[string]string) { return actorHistorySQL(snap, false) },
 		"actors_events":    func() (string, map[string]string) { return actorHistorySQL(snap, true) },
-		"objects":          func() (string, map[string]string) { return objectHistorySQL(snap, false, false) },
-		"objects_events":   func() (string, map[string]string) { return objectHistorySQL(snap, false, true) },
-		"object_days":      func() (string, map[string]string) { return objectHistorySQL(snap, true, false) },
+		"objects":          func() (string, map[string]string) { return objectHistorySQL(snap, false) },
+		"objects_events":   func() (string, map[string]string) { return objectHistorySQL(snap, true) },
 		"shapes":           func() (string, map[string]string) { return shapeHistorySQL(snap, pass{}) },
+		"shapes_large":     func() (string, map[string]string) { return shapeHistorySQL(snap, pass{large: true}) },
 		"members": func() (string, map[string]string) {
 			return memberHistorySQL(snap, pass{from: &eventRoute{service: "a", route: "/x"}, until: &eventRoute{service: "b", route: "/y"}})
 		},

@@ -1,20 +1,11 @@
-SELECT service, method, route, user, client_ip, arrayMap(h -> h.1, series), arrayMap(h -> h.2, series)
-FROM
-(
-  SELECT service, method, route, user, client_ip, arraySort(groupArray((h, n))) AS series
-  FROM
-  (
-    SELECT service, method, route, user, client_ip, toUInt32(intDiv(toUnixTimestamp(hour), 3600)) AS h,
-      toUInt32(uniqMerge(objects)) AS n
-    FROM (SELECT service, method, route, user, if(user = '', events.client_ip, toIPv6('::')) AS client_ip,
+SELECT service, method, route, user, client_ip, groupArray(toUnixTimestamp(hour)), groupArray(CAST(objects AS String))
+FROM (SELECT service, method, route, user, if(user = '', events.client_ip, toIPv6('::')) AS client_ip,
   toStartOfHour(time) AS hour, uniqState(object_ids) AS objects
 FROM events
 WHERE time >= {p0:DateTime64(9, 'UTC')} AND time < {p1:DateTime64(9, 'UTC')} AND ingested_at <= {p2:DateTime64(9, 'UTC')} AND notEmpty(object_ids) AND status >= 200 AND status < 300 AND (user != '' OR events.client_ip != toIPv6('::') AND NOT is_bot)
 GROUP BY service, method, route, user, client_ip, hour)
-    GROUP BY service, method, route, user, client_ip, h
-  )
-  GROUP BY service, method, route, user, client_ip
-)
+GROUP BY service, method, route, user, client_ip
+SETTINGS optimize_aggregation_in_order = 1
 -- p0 = 2026-02-15 00:00:00.000000000
 -- p1 = 2026-03-15 00:00:00.000000000
 -- p2 = 2026-03-15 01:00:00.000000000

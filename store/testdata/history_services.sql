@@ -1,9 +1,9 @@
-SELECT service, method, route,
+SELECT service,
   arrayMap(h -> h.1, series), arrayMap(h -> h.2, series), arrayMap(h -> h.3, series), arrayMap(h -> h.4, series),
   arrayMap(h -> h.5, series), arrayMap(h -> h.6, series)
 FROM
 (
-  SELECT service, '' AS method, '' AS route, arraySort(groupArray((hour, requests, client, server, peak, trough))) AS series
+  SELECT service, arraySort(groupArray((hour, requests, client, server, peak, trough))) AS series
   FROM
   (
     SELECT service, toUInt32(intDiv(slot, 12)) AS hour,
@@ -20,6 +20,5 @@ FROM
   )
   GROUP BY service
 )
-ORDER BY service, route, method
 -- p0 = 2026-02-15 00:00:00
 -- p1 = 2026-03-15 00:00:00

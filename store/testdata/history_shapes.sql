@@ -8,17 +8,14 @@ FROM
   (
     SELECT service, route, method, toUInt32(intDiv(toUnixTimestamp(time), 3600)) AS hour,
       toUInt32(count()) AS n, toUInt32(countIf(user = '' AND session = '' AND auth_scheme = '')) AS anonymous,
-      toUInt32(countIf(duration_ms >= 0)) AS timed,
-      toFloat32(ifNotFinite(quantileBFloat16If(0.5)(duration_ms, duration_ms >= 0), 0)) AS duration,
-      toUInt32(countIf(bytes_out >= 0)) AS sized,
-      toFloat32(ifNotFinite(quantileBFloat16If(0.5)(toFloat64(bytes_out), bytes_out >= 0), 0)) AS size
+      toUInt32(countIf(duration_ms >= 0)) AS timed, reinterpretAsFloat32(bitAnd(reinterpretAsUInt32(ifNotFinite(quantileExactLowIf(0.5)(toFloat32(toFloat64(duration_ms)), duration_ms >= 0), toFloat32(0))), 4294901760)) AS duration,
+      toUInt32(countIf(bytes_out >= 0)) AS sized, reinterpretAsFloat32(bitAnd(reinterpretAsUInt32(ifNotFinite(quantileExactLowIf(0.5)(toFloat32(toFloat64(bytes_out)), bytes_out >= 0), toFloat32(0))), 4294901760)) AS size
     FROM events
     WHERE time >= {p0:DateTime64(9, 'UTC')} AND time < {p1:DateTime64(9, 'UTC')} AND ingested_at <= {p2:DateTime64(9, 'UTC')} AND status >= 200 AND status < 300 AND route != ''
     GROUP BY service, route, method, hour
   )
   GROUP BY service, route, method
 )
-ORDER BY service, route, method
 -- p0 = 2026-02-15 00:00:00.000000000
 -- p1 = 2026-03-15 00:00:00.000000000
 -- p2 = 2026-03-15 01:00:00.000000000
