@@ -79,6 +79,9 @@ type ShapeHours struct {
 // MostMembers is how many users an endpoint may have at most for its users to be listed.
 const MostMembers = 50
 
+// LeastMemberDays is how many days an endpoint has to be known before who uses it means something.
+const LeastMemberDays = 7
+
 // MemberList is who uses one endpoint. All slices are as long as Users, but for a service as a whole, which has only Count.
 type MemberList struct {
 	Key      EndpointKey

@@ -123,7 +123,6 @@ const (
 	mostMemberShare      = 0.1 // of the service's users
 	leastMemberRequests  = 20  // fewer say nothing about who may
 	settledMemberPortion = 0.5 // nobody joined in this last part of what is known
-	leastMemberDays      = 7   // of history
 )
 
 // learnMembers learns who uses the endpoints that few use and that nobody began to use lately: privileged ones.
@@ -162,7 +161,7 @@ func (l *learner) learnMembers(ctx context.Context, h History, s Snapshot) error
 		m.Days = int((known + 12) / 24)
 		settled := float64(l.span.to-int64(newest)) >= settledMemberPortion*float64(known)
 		few := float64(len(m.Users)) <= mostMemberShare*float64(m.Of)
-		if settled && few && m.Of >= leastServiceUsers && m.Requests >= leastMemberRequests && m.Days >= leastMemberDays {
+		if settled && few && m.Of >= leastServiceUsers && m.Requests >= leastMemberRequests && m.Days >= LeastMemberDays {
 			slices.Sort(m.Users)
 			l.model.members[k] = m
 		}

@@ -33,12 +33,16 @@ func notExcluded(st *statement, s baseline.Snapshot) string {
 // eventRoute says how much there is to learn of a route.
 type eventRoute struct {
 	service, route string
+	first          uint32 // hour, since 1970
 	hours          uint64 // of its methods, with events
 	requests       uint64
 }
 
 func newEventRoute(r *baseline.EndpointHours) eventRoute {
 	at := eventRoute{service: r.Key.Service, route: r.Key.Route, hours: uint64(len(r.Hours))}
+	if len(r.Hours) > 0 {
+		at.first = r.Hours[0]
+	}
 	for _, n := range r.Requests {
 		at.requests += uint64(n)
 	}
@@ -53,6 +57,7 @@ func mergeRoutes(list []eventRoute) []eventRoute {
 	merged := list[:0]
 	for _, r := range list {
 		if n := len(merged); n > 0 && merged[n-1].service == r.service && merged[n-1].route == r.route {
+			merged[n-1].first = min(merged[n-1].first, r.first)
 			merged[n-1].hours += r.hours
 			merged[n-1].requests += r.requests
 			continue
@@ -226,6 +231,11 @@ func (h *history) Members(ctx context.Context, snap baseline.Snapshot, fn func(b
 	}
 	if _, err := h.later(ctx, snap); err != nil {
 		return err
+	}
+	// Days are rounded where they are learned.
+	settled := snap.Until.Truncate(time.Hour).Add(12*time.Hour).AddDate(0, 0, -baseline.LeastMemberDays).Unix() / 3600
+	if !slices.ContainsFunc(h.routes, func(r eventRoute) bool { return int64(r.first) <= settled }) {
+		return nil
 	}
 	var r baseline.MemberList
 	k := &r.Key

@@ -162,7 +162,7 @@ func TestHistoryReadsWhatWasStored(t *testing.T) {
 }
 
 func TestPassesCoverEveryRouteOnce(t *testing.T) {
-	routes := []eventRoute{{"a", "/", 5, 50}, {"a", "/x", 7, 70}, {"b", "", 1, 10}, {"b", "/x", 100, 1000}, {"c", "/", 1, 10}}
+	routes := []eventRoute{{"a", "/", 9, 5, 50}, {"a", "/x", 9, 7, 70}, {"b", "", 9, 1, 10}, {"b", "/x", 9, 100, 1000}, {"c", "/", 9, 1, 10}}
 	hours := func(r *eventRoute) uint64 { return r.hours }
 	for _, c := range []struct {
 		most uint64
