@@ -291,8 +291,11 @@ func (s *Spool) Run(ctx context.Context, take func(context.Context, Chunk) error
 			}
 			continue
 		}
-		if at = next; s.forget() {
+		at = next
+		if removed, more := s.forget(at); removed {
 			at = 0
+			continue
+		} else if more {
 			continue
 		}
 		select {
@@ -303,16 +306,20 @@ func (s *Spool) Run(ctx context.Context, take func(context.Context, Chunk) error
 	}
 }
 
-// forget removes the oldest segment, all of which was taken, unless it is the one that is written to.
-func (s *Spool) forget() bool {
+// forget removes the oldest segment, which was taken up to taken, unless it is the one that is written to and empty. More
+// says that records came behind taken since it was read: nothing is removed then.
+func (s *Spool) forget(taken int64) (removed, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.sizes[0] > taken {
+		return false, true
+	}
 	if len(s.names) < 2 {
 		if s.sizes[0] == 0 || s.out == nil {
-			return false
+			return false, false
 		}
 		if s.roll() != nil { // nothing waits: begin anew, so that the disk is given back
-			return false
+			return false, false
 		}
 	}
 	if err := os.Remove(filepath.Join(s.opt.Dir, s.names[0])); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -320,7 +327,7 @@ func (s *Spool) forget() bool {
 	}
 	s.total -= s.sizes[0]
 	s.names, s.sizes = slices.Delete(s.names, 0, 1), slices.Delete(s.sizes, 0, 1)
-	return true
+	return true, false
 }
 
 // read returns the records from at on, as many as a chunk holds, and where the next begin. An empty chunk means that the
