@@ -12,7 +12,7 @@ import (
 )
 
 // learnedRates raises the thresholds of rules that ask for it (learned) by what was learned of the user or client that a
-// group is about: its hourly requests, brought to the rule's timespan. All requests bound those that a rule counts.
+// group is about: its hourly requests, brought to the rule's timespan. All requests bound those that a rule counts, and their different values.
 type learnedRates struct{ models modelSource }
 
 // modelSource is *baseline.Detectors.
@@ -32,7 +32,7 @@ const minLearnedDays = 3
 // quantile above 0.99 is the largest.
 func (l learnedRates) Quantile(rule *rules.Rule, group []string, at time.Time) (float64, *detect.BaselineRef, bool) {
 	c := rule.Correlation
-	if c == nil || c.Type != rules.EventCount || rule.Learned == nil {
+	if c == nil || c.Type != rules.EventCount && c.Type != rules.ValueCount || rule.Learned == nil {
 		return 0, nil, false
 	}
 	key, ok := actorOf(c.GroupBy, group)

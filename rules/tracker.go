@@ -308,7 +308,11 @@ func (t *tracker) create(w *Windows, hash uint64, values func() []string, at tim
 	g.hash, g.newest, g.threshold = hash, math.MinInt64, t.threshold
 	if l := t.rule.Learned; l != nil && w.opts.Thresholds != nil {
 		if q, ref, ok := w.opts.Thresholds.Quantile(t.rule, values(), at); ok {
-			if learned := int(math.Ceil(min(q*l.Factor, maxThreshold))); learned > g.threshold {
+			most := float64(maxThreshold)
+			if t.kind == ValueCount {
+				most = maxLearnedValues
+			}
+			if learned := int(math.Ceil(min(q*l.Factor, most))); learned > g.threshold {
 				g.threshold = learned
 				if t.learned == nil {
 					t.learned = map[*group]*detect.BaselineRef{}
@@ -322,6 +326,9 @@ func (t *tracker) create(w *Windows, hash uint64, values func() []string, at tim
 	t.filled |= 1 << (hash % partitions)
 	return g
 }
+
+// maxLearnedValues bounds the different values that a learned threshold makes a group tell apart: each event looks at all.
+const maxLearnedValues = 5000
 
 // blank returns a group that remembers nothing. Most groups see one event: of those that count events the window is made
 // with the second.
