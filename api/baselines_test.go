@@ -95,7 +95,7 @@ func TestEntityProfiles(t *testing.T) {
 	b := newBench(t)
 	var out entityProfile
 	b.ask(RoleViewer, "GET", "/v1/entities/client_ip/203.0.113.3", "").into(t, &out)
-	if out.Total != 1 || len(out.Incidents) != 1 || out.Risk == 0 || out.Profile == nil || len(out.Series.Observed) != 7*24 || out.Series.Step != 3600 {
+	if out.Total != 1 || len(out.Incidents) != 1 || out.Risk == 0 || out.Profile == nil || len(out.Sets[baseline.SetCountries]) != 1 || len(out.Series.Observed) != 7*24 || out.Series.Step != 3600 {
 		t.Errorf("%+v", out)
 	}
 	out = entityProfile{}

@@ -184,6 +184,8 @@ type Behaviour interface {
 	EndpointSeries(ctx context.Context, names []baseline.EndpointKey, from, to time.Time) (baseline.Series, error)
 	// ActorSeries is about a user or client, with what is known of it: nil when it was hardly ever seen.
 	ActorSeries(ctx context.Context, k baseline.ActorKey, from, to time.Time) (baseline.Series, *baseline.Actor, error)
+	// ActorSets is what a user or client was seen with in the window that is learned from, by the sets' names.
+	ActorSets(ctx context.Context, k baseline.ActorKey) (map[string][]baseline.SetMember, error)
 	// Newest is the present in event time: behind imported history that is where the history ends.
 	Newest() time.Time
 }

@@ -340,6 +340,10 @@ func (f fakeBaselines) ActorSeries(ctx context.Context, k baseline.ActorKey, fro
 	return s, &baseline.Actor{Hours: 3}, err
 }
 
+func (fakeBaselines) ActorSets(context.Context, baseline.ActorKey) (map[string][]baseline.SetMember, error) {
+	return map[string][]baseline.SetMember{baseline.SetCountries: {{Value: "DE", FirstSeen: noon, LastSeen: noon, Days: 1, Requests: 3, Share: 1}}}, nil
+}
+
 func (fakeBaselines) Newest() time.Time { return noon.Add(time.Hour) }
 
 func someEvent(position uint64) event.Event {

@@ -74,7 +74,9 @@ type entityProfile struct {
 	Incidents []*incident.Incident `json:"incidents"` // the newest
 	Total     int                  `json:"total"`     // of its incidents
 	Profile   *baseline.Actor      `json:"profile"`   // of a user or client; null when it was hardly ever seen
-	Series    baseline.Series      `json:"series"`
+	// Sets are what a user or client was seen with in the window that is learned from; null of others.
+	Sets   map[string][]baseline.SetMember `json:"sets"`
+	Series baseline.Series                 `json:"series"`
 }
 
 // profileIncidents is how many incidents a profile lists.
@@ -110,7 +112,9 @@ func (s *Server) getEntity(c echo.Context) error {
 		} else if !k.User {
 			k.Value = addr.Unmap().String()
 		}
-		out.Series, out.Profile, err = s.deps.Behaviour.ActorSeries(ctx, k, from, to)
+		if out.Series, out.Profile, err = s.deps.Behaviour.ActorSeries(ctx, k, from, to); err == nil {
+			out.Sets, err = s.deps.Behaviour.ActorSets(ctx, k)
+		}
 	case detect.EntityService:
 		out.Series, err = s.deps.Behaviour.EndpointSeries(ctx, []baseline.EndpointKey{{Service: e.Value}}, from, to)
 	case detect.EntityEndpoint:

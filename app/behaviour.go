@@ -44,5 +44,11 @@ func (b behaviour) ActorSeries(ctx context.Context, k baseline.ActorKey, from, t
 	return s, nil, nil
 }
 
+// ActorSets implements api.Behaviour.
+func (b behaviour) ActorSets(ctx context.Context, k baseline.ActorKey) (map[string][]baseline.SetMember, error) {
+	snapshot := b.cfg.Snapshot(b.asOf(), b.asOf(), liveGeneration)
+	return b.store.ActorSets(ctx, k, snapshot.From(), snapshot.Until.Add(time.Hour), b.cfg.Zone())
+}
+
 // Newest implements api.Behaviour.
 func (b behaviour) Newest() time.Time { return b.asOf() }

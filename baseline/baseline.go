@@ -143,6 +143,9 @@ func (c Config) Validate() []error {
 	return faults
 }
 
+// Zone returns the IANA zone of the hours that are learned.
+func (c Config) Zone() string { return c.withDefaults().TimeZone }
+
 // budgeted are the detectors whose thresholds come from a budget of false alarms. CredentialStuffing's is also that of
 // PasswordSpraying and CoordinatedLogins: what is refused is learned for all three.
 var budgeted = []string{EndpointTraffic, EndpointErrorBurst, EndpointLatency, ResponseSize, CredentialStuffing, CoordinatedClients}

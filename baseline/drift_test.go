@@ -16,11 +16,13 @@ import (
 // madeHistory is a History of one endpoint over so many days: made requests in the hour at t, with noise.
 type madeHistory struct {
 	memory
-	key   EndpointKey
-	days  int
-	seed  uint64
-	made  func(t time.Time) float64
-	shape func(t time.Time) (ms, bytes float64)
+	key  EndpointKey
+	days int
+	seed uint64
+	made func(t time.Time) float64
+	// service is the requests of the service as a whole, known for 28 days; nil: it has none of its own.
+	service func(t time.Time) float64
+	shape   func(t time.Time) (ms, bytes float64)
 }
 
 func (h madeHistory) each(s Snapshot, fn func(t time.Time, noise float64)) {
@@ -44,6 +46,12 @@ func (h madeHistory) Endpoints(_ context.Context, s Snapshot, fn func(EndpointHo
 		r.Peak, r.Trough = append(r.Peak, n/12+n/60+1), append(r.Trough, n/12-n/60)
 	})
 	r.ClientErrors, r.ServerErrors = make([]uint32, len(r.Hours)), make([]uint32, len(r.Hours))
+	if h.service != nil {
+		whole := madeHistory{key: h.key.service(), days: 28, made: h.service}
+		if err := whole.Endpoints(context.Background(), s, fn); err != nil {
+			return err
+		}
+	}
 	return fn(r)
 }
 
@@ -209,6 +217,20 @@ func TestUnusualDaysDoNotPoison(t *testing.T) {
 		if with.Season.Least[slot] > without.Season.Least[slot]/2 {
 			t.Errorf("%d days: the fewest ever seen are %v: a holiday was seen", days, with.Season.Least[slot])
 		}
+	}
+}
+
+// An endpoint known from a Friday to a Sunday expects on weekdays what its service says of weekdays.
+func TestWhoIsNewStartsFromItsGroup(t *testing.T) {
+	young := func(t time.Time) float64 { return shopDay(t) / 2 }
+	alone := learnMade(t, madeHistory{days: 3, made: young}).Endpoint(driftKey)
+	group := learnMade(t, madeHistory{days: 3, made: young, service: shopDay}).Endpoint(driftKey)
+	noon := func(e *Endpoint, day time.Weekday) float64 { return float64(e.Season.Level[int(day)*24+12]) / 300 }
+	if noon(alone, time.Tuesday) > 0.7 || noon(group, time.Tuesday) < 0.8 || noon(group, time.Tuesday) > 1.3 {
+		t.Errorf("on a Tuesday, not seen yet, %.2f of what comes are expected alone, %.2f with the service", noon(alone, time.Tuesday), noon(group, time.Tuesday))
+	}
+	if noon(alone, time.Sunday) != noon(group, time.Sunday) {
+		t.Errorf("what was seen is overruled by the service: %.2f, %.2f", noon(alone, time.Sunday), noon(group, time.Sunday))
 	}
 }
 

@@ -100,7 +100,8 @@ func (l *learner) learnEndpoints(ctx context.Context, h History, s Snapshot) err
 	if err != nil {
 		return err
 	}
-	for k, acc := range merged {
+	for _, k := range sortedKeys(merged) { // services first: they are their endpoints' group
+		acc := merged[k]
 		acc.sort()
 		l.model.endpoints[k] = l.fitEndpoint(k, acc)
 		if k.Whole() {
@@ -187,7 +188,11 @@ func (l *learner) fitEndpoint(k EndpointKey, a *hourly) *Endpoint {
 	}
 	e.Trend = float64(round4(math.Expm1(course.trend * 7)))
 	ordinary := course.ordinary()
-	season := l.span.fitSeason(ordinary, first)
+	var group *Season
+	if service := l.model.endpoints[k.service()]; service != nil && !k.Whole() {
+		group = service.Season
+	}
+	season := l.span.fitSeason(ordinary, first, group)
 	l.span.fitLeast(season, course.series, first)
 	levels := make([]float64, hoursOfWeek)
 	for i, v := range season.Level {

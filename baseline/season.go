@@ -59,8 +59,9 @@ func (sp span) dense(hours, counts []uint32, first int64, leftOut func(h int64) 
 // priorWeight is how many observations the coarser level counts for.
 const priorWeight = 1
 
-// fitSeason learns the season of a dense series that begins at hour first.
-func (sp span) fitSeason(series []float64, first int64) *Season {
+// fitSeason learns the season of a dense series that begins at hour first. What no week has shown yet follows the group,
+// which is the service's season and may be nil.
+func (sp span) fitSeason(series []float64, first int64, group *Season) *Season {
 	var byWeek [hoursOfWeek][]float64
 	var byDay [24][]float64
 	all := make([]float64, 0, len(series))
@@ -78,10 +79,33 @@ func (sp span) fitSeason(series []float64, first int64) *Season {
 	for slot := range byWeek {
 		day, week := byDay[slot%24], byWeek[slot]
 		level := shrink(median(day), len(day), overall, priorWeight)
+		if len(week) == 0 {
+			level *= group.against(slot, func(other int) bool { return len(byWeek[other]) > 0 })
+		}
 		level = shrink(median(week), len(week), level, priorWeight)
 		s.Level[slot] = round4(level)
 	}
 	return s
+}
+
+// against returns how busy the group is at an hour of the week, against the same hour of the days that were seen: 1 when the
+// group says nothing.
+func (s *Season) against(slot int, seen func(int) bool) float64 {
+	const most = 10 // times
+	if s == nil {
+		return 1
+	}
+	var others []float64
+	for other := slot % hoursADay; other < hoursOfWeek; other += hoursADay {
+		if seen(other) {
+			others = append(others, float64(s.Level[other]))
+		}
+	}
+	usual := median(others)
+	if usual == 0 {
+		return 1
+	}
+	return min(max(float64(s.Level[slot])/usual, 1./most), most)
 }
 
 // fitLeast learns the fewest requests of each hour of the week, unusual days included.

@@ -144,4 +144,17 @@ func TestSeriesAreThoseOfTheEvents(t *testing.T) {
 	if want := []float64{270, 300, 300, 6, 270}; !slices.Equal(got, want) {
 		t.Errorf("requests %v, want %v", got, want)
 	}
+
+	sets, err := s.ActorSets(t.Context(), baseline.ActorKey{User: true, Value: "u-0"}, from, to, "Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, hours := sets[baseline.SetRoutes], sets[baseline.SetHours]
+	if len(routes) != 1 || routes[0].Value != "GET /orders/{id}" || routes[0].Requests != 6 || routes[0].Share != 1 || routes[0].Days != 1 ||
+		!routes[0].FirstSeen.Equal(start) || !routes[0].LastSeen.Equal(start.Add(50*time.Minute)) {
+		t.Errorf("routes %+v", routes)
+	}
+	if len(hours) != 1 || hours[0].Value != "1" || len(sets[baseline.SetCountries]) != 0 || len(sets[baseline.SetAgents]) != 1 {
+		t.Errorf("sets %+v", sets)
+	}
 }
