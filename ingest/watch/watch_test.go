@@ -109,11 +109,11 @@ func TestSilence(t *testing.T) {
 		within time.Duration // and is told so long after that; 0: never within a day
 	}{
 		{"a steady source after three days", 3, always(10), 12 * time.Hour, 20 * time.Minute},
-		{"a steady source after a month", 30, always(10), 12 * time.Hour, 15 * time.Minute},
+		{"a steady source after two weeks", 14, always(10), 12 * time.Hour, 15 * time.Minute},
 		{"too little history", 2, always(10), 12 * time.Hour, 0},
 		{"by day, stopped by day", 16, office, 12 * time.Hour, 20 * time.Minute},
 		{"by day, stopped in the evening: missed in the morning", 15, office, 22 * time.Hour, 8*time.Hour + 20*time.Minute},
-		{"an hourly job", 20, func(now time.Time) uint64 {
+		{"an hourly job", 14, func(now time.Time) uint64 {
 			if now.Minute() < 5 {
 				return 1
 			}
@@ -147,10 +147,10 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestQuietNightsAreAHabit runs five weeks of a source that is silent every night and every Sunday.
+// TestQuietNightsAreAHabit runs three weeks of a source that is silent every night and every Sunday.
 func TestQuietNightsAreAHabit(t *testing.T) {
 	l := newLab(t, Config{HistoryDays: 1})
-	l.run(day(35, 0), office)
+	l.run(day(22, 0), office)
 	l.expect()
 }
 
