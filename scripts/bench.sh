@@ -84,6 +84,7 @@ cpu() { # cpu COMMAND...: CPU seconds of the command and its children, in a file
   echo
   echo "## The store"
   bench ./store 'InsertEvents|ReadEvents|Measure$' -benchtime 2x
+  GATEWATCH_BENCH_EVENTS=50000000 bench ./store '^BenchmarkSearch$' -benchtime 100x
   echo
   echo "## Detection and incidents"
   bench ./rules 'RealLog' -benchtime 1x
