@@ -266,7 +266,7 @@ func TestPolicyEnds(t *testing.T) {
 	if err := r.Delete(t.Context(), "tls", 0, "ann"); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
-	again := NewRegistry(repo, func(list []Policy) { told = list }, nil)
+	again := NewRegistry(repo, func(list []Policy) { told = list }, func() time.Time { return now })
 	told = nil
 	if err := again.Load(t.Context()); err != nil || len(told) != 1 || told[0].Version != 3 {
 		t.Errorf("after a restart: %+v %v", told, err)
@@ -281,6 +281,13 @@ func TestPolicyEnds(t *testing.T) {
 	}
 	if _, made, err := again.Put(t.Context(), "tls", 0, New{Auth: true}, "ann"); err != nil || !made {
 		t.Errorf("made again: %v %v", made, err)
+	}
+	if err := again.Delete(t.Context(), "tls", 0, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(endedFor + time.Hour)
+	if _, _, err := again.Put(t.Context(), "other", 0, New{Auth: true}, "ann"); err != nil || len(told) != 1 || told[0].ID != "other" {
+		t.Errorf("long after its end: %+v %v", told, err)
 	}
 }
 

@@ -59,7 +59,7 @@ func (r *Registry) Load(ctx context.Context) error {
 	r.mu.Lock()
 	r.byID = byID
 	r.mu.Unlock()
-	r.changed(r.all())
+	r.changed(r.judging())
 	return nil
 }
 
@@ -73,6 +73,15 @@ func (r *Registry) all() []Policy {
 	}
 	slices.SortFunc(list, func(a, b Policy) int { return strings.Compare(a.ID, b.ID) })
 	return list
+}
+
+// endedFor is how long an ended policy is still told about: a replay may hold events from before its end.
+const endedFor = 24 * time.Hour
+
+// judging returns the policies that may have events to judge.
+func (r *Registry) judging() []Policy {
+	now := r.now()
+	return slices.DeleteFunc(r.all(), func(p Policy) bool { return !p.EndedAt.IsZero() && now.Sub(p.EndedAt) > endedFor })
 }
 
 // List returns the policies that count, by id.
@@ -109,9 +118,8 @@ func (r *Registry) Put(ctx context.Context, id string, version uint64, n New, au
 	now := r.now().UTC()
 	r.mu.RLock()
 	old, known := r.byID[id]
-	count := len(r.byID)
 	r.mu.RUnlock()
-	switch {
+	switch count := len(r.List()); {
 	case !known && count >= maxPolicies:
 		return Policy{}, false, invalid("id", "there are %d policies already", count)
 	case version != incident.AnyVersion && version != old.Version:
@@ -158,6 +166,6 @@ func (r *Registry) keep(ctx context.Context, p Policy) error {
 	r.mu.Lock()
 	r.byID[p.ID] = p
 	r.mu.Unlock()
-	r.changed(r.all())
+	r.changed(r.judging())
 	return nil
 }
