@@ -48,6 +48,7 @@ function live(state) {
 
 function signOut(message = '') {
   stop();
+  notices.hide();
   key.forget();
   byId('live').className = 'live';
   byId('live').textContent = 'offline';

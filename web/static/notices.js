@@ -4,27 +4,41 @@ import { ago, byId, el, moment, number, words } from './dom.js';
 import { json } from './rest.js';
 
 const pageSize = 50;
+const lookEvery = 5000; // milliseconds, while the page is shown
 const open = new Set(['waiting', 'sending', 'dead']);
 
 export class Notices {
   constructor(back) {
     this.pane = byId('detail');
     this.back = back;
-    this.shown = false;
+    this.result = el('p', { class: 'verdict', role: 'status' });
   }
 
   async show() {
-    this.shown = true;
-    try {
-      const [channels, page] = await Promise.all([json('/v1/notifications/channels'), json(`/v1/notifications?limit=${pageSize}`)]);
-      if (this.shown) this.draw(channels.channels, page.notifications, page.next_cursor);
-    } catch (error) {
-      if (this.shown) this.pane.replaceChildren(this.backButton(), el('p', { class: 'error', role: 'alert' }, error.message));
-    }
+    this.hide();
+    this.result.textContent = '';
+    this.timer = setInterval(() => this.look(), lookEvery);
+    await this.look();
   }
 
   hide() {
-    this.shown = false;
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.drawn = '';
+  }
+
+  // look draws what changed since it was drawn last, so that nobody loses their place.
+  async look() {
+    const turn = this.timer;
+    try {
+      const [channels, page] = await Promise.all([json('/v1/notifications/channels'), json(`/v1/notifications?limit=${pageSize}`)]);
+      const text = JSON.stringify([channels, page]);
+      if (turn !== this.timer || text === this.drawn) return;
+      this.drawn = text;
+      this.draw(channels.channels, page.notifications, page.next_cursor);
+    } catch (error) {
+      if (turn === this.timer) this.pane.replaceChildren(this.backButton(), el('p', { class: 'error', role: 'alert' }, error.message));
+    }
   }
 
   backButton() {
@@ -32,9 +46,8 @@ export class Notices {
   }
 
   draw(channels, list, next) {
-    this.result = el('p', { class: 'verdict', role: 'status' });
     this.rows = el('tbody', {}, list.map((n) => this.row(n)));
-    this.pane.replaceChildren(
+    this.pane.replaceChildren(el('div', {},
       this.backButton(),
       el('h2', {}, 'Notifications'),
       channels.length === 0 && el('p', { class: 'sentence' }, 'Nobody is told of incidents: the configuration has no channels. docs/notifications.md shows some.'),
@@ -44,8 +57,7 @@ export class Notices {
       el('h3', {}, 'What was told'),
       list.length === 0 ? el('p', { class: 'label' }, 'Nothing yet.') : el('div', { class: 'scroll' }, el('table', {},
         el('thead', {}, el('tr', {}, ['since, UTC', 'channel', 'state', 'changes', 'incident', 'attempts', 'error'].map((h) => el('th', {}, h)))), this.rows)),
-      next && this.moreButton(next),
-    );
+      next && this.moreButton(next)));
   }
 
   channel(c) {
@@ -111,7 +123,7 @@ export class Notices {
   async retry(body) {
     try {
       const r = await json('/v1/notifications/retry', { method: 'POST', body });
-      await this.show();
+      await this.look();
       this.say(`${number(r.retried)} notifications are sent again.`, true);
     } catch (error) {
       this.say(error.message, false);
