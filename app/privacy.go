@@ -14,6 +14,7 @@ import (
 	"github.com/gatewatch/gatewatch/api"
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/incident/notify"
 	"github.com/gatewatch/gatewatch/ingest/pseudonym"
 	"github.com/gatewatch/gatewatch/store"
 )
@@ -45,6 +46,7 @@ func (i identities) FindIdentity(ctx context.Context, name string) (pseudonym.Se
 type erasures struct {
 	store      *store.Store
 	incidents  *incident.Manager
+	notifier   *notify.Notifier
 	pseudonyms *pseudonym.Maker // nil: there are none
 	secret     []byte           // of the installation: receipts name subjects under it
 }
@@ -63,6 +65,7 @@ func (e erasures) Erase(ctx context.Context, n api.NewErasure, actor string) (ap
 		entity = detect.EntityClient
 	}
 	e.incidents.Forget(entity, names)
+	e.notifier.Forget(entity, names)
 	e.pseudonyms.Forget(names)
 	if receipt.Removed, err = e.store.Erase(ctx, entity, names); err != nil {
 		return receipt, err

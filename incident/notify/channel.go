@@ -89,7 +89,7 @@ func (c *channel) load(ctx context.Context) error {
 		case Sending:
 			b := sending[e.Message]
 			if b == nil {
-				b = &batch{id: e.Message}
+				b = &batch{id: e.Message, composed: e.ComposedAt}
 				sending[e.Message] = b
 				c.flight = append(c.flight, b)
 			}
@@ -179,7 +179,7 @@ func (c *channel) take(ctx context.Context) (wake <-chan struct{}, err error) {
 	told := map[string]uint64{}
 	var fresh []*Entry
 	for _, p := range changes {
-		if e := c.consider(p.Incident, max(told[p.Incident.ID], c.told[p.Incident.ID])); e != nil {
+		if e := c.consider(p, max(told[p.Incident.ID], c.told[p.Incident.ID])); e != nil {
 			fresh = append(fresh, e)
 			told[e.IncidentID] = e.IncidentVersion
 		}
@@ -203,7 +203,8 @@ func (c *channel) take(ctx context.Context) (wake <-chan struct{}, err error) {
 }
 
 // consider returns the entry that the incident as it stands calls for, nil when it calls for none.
-func (c *channel) consider(inc *incident.Incident, told uint64) *Entry {
+func (c *channel) consider(p incident.Published, told uint64) *Entry {
+	inc := p.Incident
 	if inc.Version <= told {
 		return nil
 	}
@@ -212,8 +213,8 @@ func (c *channel) consider(inc *incident.Incident, told uint64) *Entry {
 		return nil
 	}
 	return &Entry{
-		ID: entryID(c.cfg.Name, inc.ID, inc.Version), Channel: c.cfg.Name, State: Waiting, IncidentID: inc.ID, IncidentVersion: inc.Version,
-		Title: inc.Title, Severity: inc.Severity, Changes: changes, CreatedAt: c.now().UTC(), Version: 1, Incident: trimmed(inc),
+		ID: entryID(c.cfg.Name, inc.ID, inc.Version), Channel: c.cfg.Name, State: Waiting, IncidentID: inc.ID, IncidentVersion: inc.Version, Seq: p.Seq,
+		Entity: inc.Entity, Title: inc.Title, Severity: inc.Severity, Changes: changes, CreatedAt: c.now().UTC(), Version: 1, Incident: trimmed(inc),
 	}
 }
 

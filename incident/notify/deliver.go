@@ -31,7 +31,11 @@ func (c *channel) deliver(ctx context.Context) (next time.Time, err error) {
 		if c.now().Before(retryAt) {
 			return retryAt, nil
 		}
-		failed := c.sender.Send(ctx, b.message(c.consoleURL))
+		m := c.message(b)
+		if len(m.Notifications) == 0 {
+			return c.now(), nil // forgotten meanwhile
+		}
+		failed := c.sender.Send(ctx, m)
 		if failed != nil && ctx.Err() != nil {
 			return time.Time{}, nil // told to stop; it goes out again at the next start, under the same id
 		}
@@ -57,6 +61,19 @@ func (c *channel) oldest() (b *batch, retryAt time.Time) {
 	return b, c.health.retryAt
 }
 
+// message is what is sent for b.
+func (c *channel) message(b *batch) *send.Message {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	m := &send.Message{ID: b.id, Channel: c.cfg.Name, At: b.composed, ConsoleURL: c.consoleURL}
+	for _, e := range b.entries {
+		m.Notifications = append(m.Notifications, send.Notification{
+			ID: e.ID, Changes: e.Changes, Incident: e.Incident, URL: incidentURL(c.consoleURL, e.IncidentID),
+		})
+	}
+	return m
+}
+
 // compose makes messages of what waits once its time has come, and stores which entries they consist of before any is
 // sent. It returns when the time comes.
 func (c *channel) compose(ctx context.Context) (next time.Time, err error) {
@@ -77,7 +94,7 @@ func (c *channel) compose(ctx context.Context) (next time.Time, err error) {
 	var batches []*batch
 	var changed []*Entry
 	for _, part := range c.split(ready) {
-		b := &batch{id: messageID(part)}
+		b := &batch{id: messageID(part), composed: now.UTC()}
 		for _, e := range part {
 			b.entries = append(b.entries, e.next(func(e *Entry) { e.State, e.Message, e.ComposedAt = Sending, b.id, now.UTC() }))
 		}
@@ -146,7 +163,7 @@ func (c *channel) judge(b *batch, failed error) {
 	case errors.As(failed, &refusal):
 		b.verdict = Dead
 		c.metrics.message(c.cfg.Name, "refused")
-	case now.Sub(b.entries[0].ComposedAt) >= c.cfg.GiveUp:
+	case now.Sub(b.composed) >= c.cfg.GiveUp:
 		b.verdict = Dead
 		c.metrics.message(c.cfg.Name, "given_up")
 	default:
@@ -210,7 +227,7 @@ func (c *channel) retry(ctx context.Context, wanted func(*Entry) bool) (int, err
 	var order []*batch
 	for _, e := range c.dead {
 		if wanted(e) && messages[e.Message] == nil {
-			b := &batch{id: e.Message}
+			b := &batch{id: e.Message, composed: c.now().UTC()}
 			messages[e.Message] = b
 			order = append(order, b)
 		}
@@ -219,7 +236,7 @@ func (c *channel) retry(ctx context.Context, wanted func(*Entry) bool) (int, err
 	for _, e := range c.dead {
 		if b := messages[e.Message]; b != nil {
 			n := e.next(func(e *Entry) {
-				e.State, e.ComposedAt, e.DoneAt, e.Error, e.Attempts = Sending, c.now().UTC(), time.Time{}, "", 0
+				e.State, e.ComposedAt, e.DoneAt, e.Error, e.Attempts = Sending, b.composed, time.Time{}, "", 0
 			})
 			b.entries = append(b.entries, n)
 			changed = append(changed, n)

@@ -35,6 +35,8 @@ type Entry struct {
 	State           State           `json:"state"`
 	IncidentID      string          `json:"incident_id"`
 	IncidentVersion uint64          `json:"incident_version"`
+	Seq             uint64          `json:"seq"` // of the incident's version in the stream of changes
+	Entity          detect.Entity   `json:"entity"`
 	Title           string          `json:"title"`
 	Severity        detect.Severity `json:"severity"`
 	Changes         []send.Change   `json:"changes"`
@@ -103,28 +105,18 @@ func rowsOf(list []*Entry) ([]Row, error) {
 	return out, nil
 }
 
-// inOrder is the order of entries: that in which they came, and within an incident that of its versions.
+// inOrder is the order of entries: that of the changes.
 func inOrder(a, b *Entry) int {
-	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.IncidentVersion, b.IncidentVersion), cmp.Compare(a.ID, b.ID))
+	return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.ID, b.ID))
 }
 
 // batch is a message and the entries that it is made of.
 type batch struct {
 	id       string
-	entries  []*Entry // in order
+	composed time.Time
+	entries  []*Entry // in order; replaced as a whole, since others read it
 	attempts int
 	failure  string // of the last attempt
 	// verdict is what became of it when that is not stored yet: Delivered or Dead.
 	verdict State
-}
-
-// message is what is sent for the batch.
-func (b *batch) message(consoleURL string) *send.Message {
-	m := &send.Message{ID: b.id, Channel: b.entries[0].Channel, At: b.entries[0].ComposedAt, ConsoleURL: consoleURL}
-	for _, e := range b.entries {
-		m.Notifications = append(m.Notifications, send.Notification{
-			ID: e.ID, Changes: e.Changes, Incident: e.Incident, URL: incidentURL(consoleURL, e.IncidentID),
-		})
-	}
-	return m
 }

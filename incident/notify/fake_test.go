@@ -260,7 +260,7 @@ func (b *bench) apply(findings ...detect.Finding) {
 	}
 }
 
-// finding is about the n-th client, an hour of event time after the hour-th.
+// finding is about the n-th client.
 func finding(n int, severity detect.Severity, change ...func(*detect.Finding)) detect.Finding {
 	f := detect.Finding{
 		Revision: 1, Detector: "path_scan", Title: "Path scanning", Kind: detect.KindWebAttack, Severity: severity,

@@ -304,3 +304,39 @@ func TestTestMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What is forgotten is neither sent nor written again, and takes nothing else with it; not even in the middle of a delivery.
+func TestForget(t *testing.T) {
+	b := newBench(t, syslogTo("siem"), syslogTo("slow", func(c *Channel) { c.Wait = time.Hour }))
+	forget := func(client string) { b.Forget(detect.EntityClient, []string{"203.0.113." + client}) }
+	b.apply(finding(1, detect.High), finding(2, detect.High), finding(3, detect.High))
+	b.to("siem").fail = func(*send.Message) error { forget("1"); return errAway }
+	b.run(b.at.Add(2 * time.Second))
+	for _, row := range b.repo.entries { // what Forget leaves to the repository
+		if row.Entry.Entity.Value == "203.0.113.1" {
+			delete(b.repo.entries, row.Entry.ID)
+		}
+	}
+	b.to("siem").fail = func(*send.Message) error { forget("2"); return nil }
+	b.run(b.at.Add(2 * time.Hour))
+	if got := b.to("siem").told(); got != "2:opened 3:opened" { // under way when it was forgotten
+		t.Errorf("siem: %s", got)
+	}
+	if got := b.to("slow").told(); got != "3:opened" {
+		t.Errorf("slow: %s", got)
+	}
+	for _, e := range b.List(Filter{}, 10) {
+		if e.Entity.Value != "203.0.113.3" || e.State != Delivered {
+			t.Errorf("%+v", e)
+		}
+	}
+	for _, row := range b.repo.entries {
+		if e := row.Entry; e.Entity.Value == "203.0.113.1" || e.Entity.Value == "203.0.113.2" && e.State == Delivered {
+			t.Errorf("written again: %+v", e)
+		}
+	}
+	forget("3")
+	if got := b.List(Filter{}, 10); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
