@@ -239,7 +239,7 @@ func (t *tx) settle(r *record, f *detect.Finding, more uint64, isNew bool) {
 		inc.SuppressedBy = ""
 	}
 	before := inc.Severity
-	t.decide(r, f.Outcome)
+	t.decide(r, f.Outcome, at)
 	inc.judge()
 	if inc.Version > 0 && inc.Severity != before {
 		inc.addHistory(Change{At: at, Actor: systemActor, Field: "severity", From: before.String(), To: inc.Severity.String(), Reason: f.Title})

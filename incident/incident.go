@@ -120,7 +120,7 @@ type Note struct {
 type Change struct {
 	At     time.Time `json:"at"`
 	Actor  string    `json:"actor"` // a key's name, or "gatewatch" for what the program did
-	Field  string    `json:"field"` // "status", "assignee", "outcome", "suppressed_by"
+	Field  string    `json:"field"` // "status", "assignee", "severity", "outcome", "suppressed_by"
 	From   string    `json:"from"`
 	To     string    `json:"to"`
 	Reason string    `json:"reason,omitempty"`

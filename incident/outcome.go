@@ -2,6 +2,7 @@ package incident
 
 import (
 	"slices"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -46,12 +47,15 @@ func (r *record) learns(o *detect.Outcome) bool {
 }
 
 // decide takes over what a finding says of the outcome, and keeps the events that say so: they may be the only ones of
-// many that succeeded.
-func (t *tx) decide(r *record, o *detect.Outcome) {
+// many that succeeded. That the verdict turned is history.
+func (t *tx) decide(r *record, o *detect.Outcome, at time.Time) {
 	if !r.learns(o) {
 		return
 	}
 	inc := r.Incident
+	if inc.Version > 0 && inc.Outcome != o.Verdict {
+		inc.addHistory(Change{At: at, Actor: systemActor, Field: "outcome", From: string(inc.Outcome), To: string(o.Verdict), Reason: o.Reason})
+	}
 	inc.Outcome, inc.OutcomeReason, r.OutcomeSince = o.Verdict, o.Reason, o.Since
 	room := t.m.opts.EvidenceEvents - t.m.opts.EvidenceEvents/2 + maxWitnesses
 	for i := range o.Witnesses {
@@ -72,12 +76,8 @@ func (t *tx) turn(id string, i int, f *detect.Finding) {
 	r, _ := t.touch(id)
 	r.Members[i].tell(f.Outcome)
 	inc := r.Incident
-	before := inc.Outcome
 	at := t.m.stamp(f.LastSeen)
-	t.decide(r, f.Outcome)
-	if inc.Outcome != before {
-		inc.addHistory(Change{At: at, Actor: systemActor, Field: "outcome", From: string(before), To: string(inc.Outcome), Reason: inc.OutcomeReason})
-	}
+	t.decide(r, f.Outcome, at)
 	inc.judge()
 	inc.heed(t.m.said(inc))
 	inc.Version++

@@ -59,6 +59,7 @@ type Route struct {
 	Kinds       []string `yaml:"kinds"`
 	Detectors   []string `yaml:"detectors"`
 	Services    []string `yaml:"services"`
+	Outcomes    []string `yaml:"outcomes"` // refused, failed, unclear, likely_succeeded
 	Entities    []string `yaml:"entities"` // client_ip, user, session, endpoint, service
 }
 
@@ -150,6 +151,11 @@ func (r Route) validate(key string) (faults []error) {
 	for _, k := range r.Kinds {
 		if !slices.Contains(detect.Kinds(), detect.Kind(k)) {
 			fault("kinds", "%q: want some of %v", k, detect.Kinds())
+		}
+	}
+	for _, o := range r.Outcomes {
+		if _, err := detect.ParseVerdict(o); err != nil {
+			fault("outcomes", "%w", err)
 		}
 	}
 	for _, e := range r.Entities {

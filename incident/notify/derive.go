@@ -48,7 +48,7 @@ func (r *Route) fits(inc *incident.Incident) bool {
 	for i, s := range inc.Signals {
 		detectors[i] = s.Detector
 	}
-	return inc.Severity >= least && inc.Score >= r.MinScore && among(r.Kinds, string(inc.Kind)) && among(r.Services, inc.Services...) &&
+	return inc.Severity >= least && inc.Score >= r.MinScore && among(r.Kinds, string(inc.Kind)) && among(r.Outcomes, string(inc.Outcome)) && among(r.Services, inc.Services...) &&
 		among(r.Entities, string(inc.Entity.Type)) && among(r.Detectors, detectors...)
 }
 
@@ -97,7 +97,9 @@ func kindOf(h incident.Change) send.Kind {
 			return send.Escalated
 		}
 	case "outcome":
-		return send.Outcome
+		if h.To == string(detect.LikelySucceeded) {
+			return send.Succeeded
+		}
 	case "assignee":
 		return send.Assigned
 	case "suppressed_by":

@@ -340,3 +340,24 @@ func TestForget(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// That an attack likely succeeded is news, and a route of its own; that it did not is none.
+func TestSuccessIsTold(t *testing.T) {
+	b := newBench(t, syslogTo("siem"), syslogTo("urgent", func(c *Channel) { c.Routes = []Route{{Outcomes: []string{"likely_succeeded"}}} }))
+	says := func(v detect.Verdict, revision uint32) detect.Finding {
+		f := finding(1, detect.High)
+		f.Revision, f.LastSeen = revision, f.LastSeen.Add(time.Duration(revision)*time.Minute)
+		f.Outcome = &detect.Outcome{Verdict: v, Reason: "By the answers.", Since: noon, At: f.LastSeen, Answers: uint64(revision)}
+		return f
+	}
+	for i, v := range []detect.Verdict{detect.Refused, detect.Unclear, detect.LikelySucceeded} {
+		b.apply(says(v, uint32(i+1)))
+		b.run(b.at.Add(time.Minute))
+	}
+	if got := b.to("siem").told(); got != "1:opened | 1:succeeded" {
+		t.Errorf("siem: %s", got)
+	}
+	if got := b.to("urgent").told(); got != "1:opened,succeeded" {
+		t.Errorf("urgent: %s", got)
+	}
+}

@@ -13,6 +13,7 @@ const detail = new Detail(() => { location.hash = ''; });
 const list = new List((id) => { location.hash = `#/incidents/${id}`; });
 const notices = new Notices(() => { location.hash = ''; });
 const endpoints = new Endpoints();
+const pages = new Set(['#/endpoints', '#/notifications']); // besides the incidents
 let stop = () => {};
 
 function route() {
@@ -20,9 +21,10 @@ function route() {
   frame.hidden = inventory;
   byId('inventory').hidden = !inventory;
   for (const link of byId('nav').children) {
-    if ((link.getAttribute('href') === '#/endpoints') === inventory) link.setAttribute('aria-current', 'page');
+    if (link.getAttribute('href') === (pages.has(location.hash) ? location.hash : '#/')) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
+  notices.hide();
   if (inventory) {
     endpoints.load();
     return;
@@ -31,7 +33,6 @@ function route() {
   const told = location.hash === '#/notifications';
   frame.classList.toggle('reading', id !== '' || told);
   list.mark(id);
-  notices.hide();
   if (id) {
     detail.open(id);
     return;
@@ -54,13 +55,13 @@ function signOut(message = '') {
   byId('live').textContent = 'offline';
   byId('key-error').textContent = message;
   byId('sign-in').hidden = false;
-  frame.hidden = byId('inventory').hidden = byId('nav').hidden = byId('sign-out').hidden = byId('to-notices').hidden = true;
+  frame.hidden = byId('inventory').hidden = byId('nav').hidden = byId('sign-out').hidden = true;
   byId('key').focus();
 }
 
 async function start() {
   byId('sign-in').hidden = true;
-  frame.hidden = byId('nav').hidden = byId('sign-out').hidden = byId('to-notices').hidden = false;
+  frame.hidden = byId('nav').hidden = byId('sign-out').hidden = false;
   await list.load();
   route();
   stop = follow({

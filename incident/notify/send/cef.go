@@ -44,6 +44,7 @@ func cef(n Notification) string {
 	add("externalId", inc.ID)
 	add("cat", string(inc.Kind))
 	add("act", strings.Join(kinds, ","))
+	add("outcome", string(inc.Outcome))
 	add("cnt", strconv.FormatUint(inc.EventCount, 10))
 	switch inc.Entity.Type {
 	case detect.EntityClient:

@@ -22,7 +22,7 @@ type Kind string
 const (
 	Opened        Kind = "opened"    // it began, or it now is what the channel wants to be told of
 	Escalated     Kind = "escalated" // its severity rose
-	Outcome       Kind = "outcome"   // the judgement whether the attack succeeded changed
+	Succeeded     Kind = "succeeded" // the answers now say that the attack likely succeeded
 	Reopened      Kind = "reopened"
 	Acknowledged  Kind = "acknowledged"
 	Resolved      Kind = "resolved"
@@ -32,7 +32,7 @@ const (
 
 // Kinds lists all kinds of change.
 func Kinds() []Kind {
-	return []Kind{Opened, Escalated, Outcome, Reopened, Acknowledged, Resolved, FalsePositive, Assigned}
+	return []Kind{Opened, Escalated, Succeeded, Reopened, Acknowledged, Resolved, FalsePositive, Assigned}
 }
 
 // Change is one change of an incident.
@@ -146,7 +146,7 @@ func (it item) word() Kind {
 }
 
 // headlines are the kinds of change, the most telling first.
-var headlines = [...]Kind{Resolved, FalsePositive, Reopened, Opened, Escalated, Outcome, Acknowledged, Assigned}
+var headlines = [...]Kind{Resolved, FalsePositive, Succeeded, Reopened, Opened, Escalated, Acknowledged, Assigned}
 
 // asRefused reports whether err is one.
 func asRefused(err error) bool {

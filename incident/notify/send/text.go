@@ -23,9 +23,9 @@ const (
 		`{{with index .Incidents 0}}{{.Severity}}: {{.Change}}: {{.Title}}{{end}}` +
 		`{{else}}{{.Count}} incidents{{range .Severities}}, {{.Count}} {{.Severity}}{{end}}{{end}}`
 	defaultText = `{{if .Test}}This is a test. Nothing happened.{{else}}{{range .Incidents}}{{if gt $.Count 1}}{{.Severity}}: {{.Change}}: {{.Title}}
-{{end}}{{.Explanation}}
+{{end}}{{.Explanation}}{{with .OutcomeReason}} {{.}}{{end}}
 score {{.Score}}, {{.EventCount}} events, {{.Entity.Type}} {{.Entity.Value}}{{with .Service}}, service {{.}}{{end}}{{with .Route}}, route {{.}}{{end}}, {{time .FirstSeen}} to {{time .LastSeen}}
-{{range .Changes}}{{if ne .Kind "opened"}}{{.Kind}}{{if or (eq .Kind "escalated") (eq .Kind "outcome") (eq .Kind "assigned")}} to {{.To}}{{end}}{{with .Actor}} by {{.}}{{end}}{{with .Reason}}: {{.}}{{end}}
+{{range .Changes}}{{if ne .Kind "opened"}}{{.Kind}}{{if or (eq .Kind "escalated") (eq .Kind "assigned")}} to {{.To}}{{end}}{{with .Actor}} by {{.}}{{end}}{{with .Reason}}: {{.}}{{end}}
 {{end}}{{end}}{{with .URL}}{{.}}
 {{end}}
 {{end}}{{with .More}}and {{.}} more{{with $.ConsoleURL}}: {{.}}{{end}}{{end}}{{end}}`
@@ -52,17 +52,19 @@ type severityCount struct {
 type incidentView struct {
 	ID, Title, Detector, Kind, Severity, Status, Service, Route, Explanation, Unit, Assignee string
 
-	Entity               entityView
-	Score                int
-	EventCount           uint64
-	FindingCount         int
-	Observed, Expected   float64
-	FirstSeen, LastSeen  time.Time
-	OWASP, MITRE         []string
-	Tags, Services       []string
-	Routes               []string
-	URL, Change, Outcome string
-	Changes              []changeView
+	Entity              entityView
+	Score               int
+	EventCount          uint64
+	FindingCount        int
+	Observed, Expected  float64
+	FirstSeen, LastSeen time.Time
+	OWASP, MITRE        []string
+	Tags, Services      []string
+	Routes              []string
+	URL, Change         string
+	Outcome             string // refused, failed, unclear, likely_succeeded; empty for what is no attack
+	OutcomeReason       string
+	Changes             []changeView
 }
 
 type entityView struct{ Type, Value string }
@@ -106,7 +108,7 @@ func (it item) view(escape func(string) string) incidentView {
 		Unit: escape(it.Unit), Assignee: escape(it.Assignee), Entity: entityView{string(it.Entity.Type), escape(it.Entity.Value)},
 		Score: it.Score, EventCount: it.EventCount, FindingCount: it.FindingCount, Observed: it.Observed, Expected: it.Expected,
 		FirstSeen: it.FirstSeen.UTC(), LastSeen: it.LastSeen.UTC(), OWASP: all(it.OWASP), MITRE: all(it.MITRE), Tags: all(it.Tags),
-		Services: all(it.Services), Routes: all(it.Routes), URL: it.URL, Change: string(it.word()),
+		Services: all(it.Services), Routes: all(it.Routes), URL: it.URL, Change: string(it.word()), Outcome: string(it.Outcome), OutcomeReason: escape(it.OutcomeReason),
 	}
 	for _, c := range it.Changes {
 		v.Changes = append(v.Changes, changeView{string(c.Kind), escape(c.From), escape(c.To), escape(c.Actor), escape(c.Reason)})
@@ -211,6 +213,7 @@ func Sample(now time.Time) *Message {
 			Severity: detect.High, Score: 61, Status: incident.StatusOpen, Entity: detect.Entity{Type: detect.EntityClient, Value: "203.0.113.9"},
 			Service: "shop", Route: "/orders/{id}", FirstSeen: now, LastSeen: now, EventCount: 44, Observed: 40, Expected: 20, Unit: "paths",
 			Explanation: "203.0.113.9 asked for 40 paths that do not exist within a minute.", OWASP: []string{"API9:2023"}, MITRE: []string{"T1595"},
+			Outcome: detect.Unclear, OutcomeReason: "All 44 answers were 404.",
 			Tags: []string{}, Services: []string{"shop"}, Routes: []string{"/orders/{id}"}, FindingCount: 1, Version: 1,
 		},
 	}}}
