@@ -56,6 +56,8 @@ cpu() { # cpu COMMAND...: CPU seconds of the command and its children, in a file
   echo "| \`analyze\` of 1,000,000 combined lines | 60,000 lines per CPU-second, 1 GiB resident, all processes | BenchmarkAnalyze |"
   echo "| a line in a followed log is an incident over REST | 2 s (p99) | BenchmarkLineToIncident |"
   echo "| a stored event on disk, events table | 40 bytes | BenchmarkInsertEvents |"
+  echo "| recomputation over 100,000,000 events of 30 days, 5,000 routes, 200,000 users | 120 s and 4 GiB | BenchmarkRecompute, of a smaller month of the same density |"
+  echo "| scoring of 10,000 endpoints and 50,000 active users | 5 CPU-seconds a minute | BenchmarkMinute |"
   echo
   echo "## Parsing"
   echo
@@ -87,6 +89,8 @@ cpu() { # cpu COMMAND...: CPU seconds of the command and its children, in a file
   GATEWATCH_BENCH_EVENTS=50000000 bench ./store '^BenchmarkSearch$' -benchtime 100x
   echo
   echo "## Detection and incidents"
+  bench ./baseline 'Minute' -benchtime 12x
+  bench ./store 'Recompute' -benchtime 1x -recompute-events 2000000
   bench ./rules 'RealLog' -benchtime 1x
   bench ./baseline 'Observe|Scorer' -benchtime 300ms
   bench ./incident 'List|Apply' -benchtime 300ms
