@@ -39,6 +39,13 @@ func (l *leases) KeepLease(_ context.Context, _, holder string, term uint64, _, 
 	return nil
 }
 
+// job returns a job while others may change it.
+func (b *books) job(id string) Job {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.jobs[id]
+}
+
 func leased(b Books, h History, l Leases, holder string, now func() time.Time) *Runner {
 	return NewRunner(RunnerOptions{
 		History: h, Books: b, Snapshot: smallSnapshot, Leases: l, Holder: holder, Now: now, LeaseTime: 200 * time.Millisecond,
@@ -56,8 +63,8 @@ func TestOneRecomputationAcrossServers(t *testing.T) {
 	if _, err := second.Start(t.Context(), "request"); !errors.Is(err, ErrBusy) {
 		t.Errorf("a second server: %v, want ErrBusy", err)
 	}
-	if err := second.Resume(t.Context()); err != nil || b.jobs[j.ID].State != JobRunning {
-		t.Errorf("a server that starts took the other's job for dead: %v, %+v", err, b.jobs[j.ID])
+	if err := second.Resume(t.Context()); err != nil || b.job(j.ID).State != JobRunning {
+		t.Errorf("a server that starts took the other's job for dead: %v, %+v", err, b.job(j.ID))
 	}
 	close(g.pass)
 	first.Wait()
