@@ -80,7 +80,7 @@ var misdeeds = append([]misdeed{
 	{
 		EndpointErrorBurst,
 		func(d judged) blame {
-			at, share := d.at(10, 18, 40), 0.5+0.5*d.r.Float64()
+			at, share := d.at(10, 18, 40), 0.6+0.4*d.r.Float64()
 			d.each("shop", "GET", "/products/{id}", at, at.Add(40*time.Minute), func(e *event.Event) {
 				if d.r.Float64() < share {
 					e.Status = 503

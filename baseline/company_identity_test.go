@@ -145,8 +145,8 @@ var identityMisdeeds = []misdeed{
 	{
 		RotatingUserAgents,
 		func(d judged) blame {
-			client, at, n := d.stranger(), d.at(0, 23, 45), d.one(30, 200)
-			d.burst(d.one(100, 400), at, at.Add(40*time.Minute), func(_ int, t time.Time) {
+			client, at, n := d.stranger(), d.at(0, 23, 45), d.one(200, 400)
+			d.burst(d.one(300, 700), at, at.Add(40*time.Minute), func(_ int, t time.Time) {
 				d.nobody(t, "shop", "GET", companyRoutes[d.r.IntN(2)], 200, client).UserAgent = fmt.Sprintf("Mozilla/5.0 Browser/%d", d.r.IntN(n))
 			})
 			return blame{client.String(), at, nil}
@@ -156,7 +156,7 @@ var identityMisdeeds = []misdeed{
 			d.burst(60, at, at.Add(40*time.Minute), func(i int, t time.Time) {
 				for k := range 4 {
 					e := d.nobody(t.Add(time.Duration(k)*100*time.Millisecond), "shop", "GET", companyRoutes[k%2], 200, client)
-					e.UserAgent = fmt.Sprintf("Mozilla/5.0 Browser/%d", i%35)
+					e.UserAgent = fmt.Sprintf("Mozilla/5.0 Browser/%d", i%45)
 				}
 			})
 		},

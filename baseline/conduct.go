@@ -14,7 +14,7 @@ import (
 // (below), robotic-timing (pace.go) and route-breadth (breadth.go). They share the count of the hour.
 //
 // rotating-user-agents fires when one actor uses more user agents within an hour of the clock than the larger of the
-// written floor (8, a client without an identity 20) and the mix of twice its own highest day and one and a half times
+// written floor (8, a client without an identity 100) and the mix of twice its own highest day and one and a half times
 // the 99.9th percentile of all actors' days, and at least every second request comes with another one than the request
 // before. Does not fire for an office behind one address, which has many user agents every day. Known false positives:
 // an office or a mobile network seen for the first time.
@@ -38,7 +38,7 @@ const (
 // The least user agents in an hour that are unusual, whatever the habits.
 const (
 	leastUserAgents   = 8
-	leastClientAgents = 20
+	leastClientAgents = 100
 )
 
 // conductHour is what an actor did in the present hour.

@@ -83,7 +83,7 @@ func conductScenarios() []scenario {
 		},
 		{
 			name: "a client under many names",
-			add:  func(l *lab) { l.burst(120, clock(12, 1), clock(12, 40), "GET", "/products", agents("", 0, 30)) },
+			add:  func(l *lab) { l.burst(160, clock(12, 1), clock(12, 40), "GET", "/products", agents("", 0, 150)) },
 			want: []string{"rotating-user-agents 198.51.100.7"},
 		},
 		{

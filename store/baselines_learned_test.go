@@ -98,7 +98,7 @@ func TestEveryLearnedDetectorIsReproducible(t *testing.T) {
 	add(20, 14, time.Minute, "u-5", "POST", login, func(_ int, e *event.Event) { e.Status = 401 })
 	add(1, 14, 30*time.Minute, "u-5", "POST", login, nil)
 	add(40, 15, 70*time.Second, "u-6", "GET", "/products", func(i int, e *event.Event) { e.Route = fmt.Sprint("/all/", i) })
-	add(40, 17, time.Minute, "", "GET", "/products", func(i int, e *event.Event) {
+	add(150, 17, 20*time.Second, "", "GET", "/products", func(i int, e *event.Event) {
 		e.ClientIP, e.UserAgent = netip.AddrFrom4([4]byte{198, 51, 100, 2}), fmt.Sprint("agent ", i)
 	})
 	add(150, 18, 10*time.Second, "", "GET", "/products", func(i int, e *event.Event) {
