@@ -121,7 +121,7 @@ func (w *walk) release(ev *event.Event) {
 func (w *walk) flush(boundary time.Time) {
 	step := walkStep{block: w.block, boundary: boundary}
 	if !boundary.IsZero() {
-		if w.fresh < max(leastToLearn, min(w.released/4, mostToLearn)) {
+		if w.fresh < max(leastToLearn, min(w.released/3, mostToLearn)) {
 			return
 		}
 		w.fresh = 0
@@ -131,10 +131,10 @@ func (w *walk) flush(boundary time.Time) {
 	w.block = make([]*event.Event, 0, w.blockSize)
 }
 
-// A model is learned once this many events have come since the last one: a quarter of all so far, within bounds.
+// A model is learned once this many events have come since the last one: a third of all so far, within bounds.
 const (
 	leastToLearn = 2000
-	mostToLearn  = 50_000
+	mostToLearn  = 200_000
 )
 
 func (w *walk) run(ctx context.Context, step walkStep) error {
