@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/gatewatch/gatewatch/ingest/spool"
 	"github.com/gatewatch/gatewatch/ingest/syslog"
+	"github.com/gatewatch/gatewatch/ingest/tail"
 	"github.com/gatewatch/gatewatch/parsers"
 )
 
@@ -115,4 +117,57 @@ func (b *builder) syslogListener(in SyslogInput) (syslog.Listener, error) {
 		l.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
 	}
 	return l, nil
+}
+
+func (b *builder) sources(context.Context) error {
+	warnMissing(b.log, b.cfg.Sources)
+	var sample *demo
+	if b.opts.Demo {
+		sample = b.newDemo()
+		b.cfg.Sources = append(b.cfg.Sources, sample.source())
+	}
+	b.life.run("warnings", b.warn)
+	sources, err := b.tailSources()
+	if err != nil || len(sources) == 0 {
+		return err
+	}
+	b.follower, err = tail.New(tail.Options{
+		Sources: sources, StateDir: filepath.Join(b.cfg.DataDir, "sources"), Sink: b.sink,
+		Normalizer: b.norm, FromEnd: b.cfg.Ingest.FromEnd, Logger: b.log, Registerer: b.registry,
+	})
+	if err != nil {
+		return err
+	}
+	b.life.run("sources", b.follower.Run)
+	if sample != nil {
+		b.life.run("sample log", sample.Run)
+	}
+	return nil
+}
+
+func (b *builder) tailSources() ([]tail.Source, error) {
+	var list []tail.Source
+	for i, src := range b.cfg.Sources {
+		location, err := time.LoadLocation(src.TimeZone)
+		if err != nil {
+			return nil, fmt.Errorf("sources[%d].time_zone: %w", i, err)
+		}
+		opts := parsers.Options{Location: location, Year: YearOf(src.Year, time.Now()), WireFields: b.cfg.Identity.WireFields()}
+		if src.Service == "" {
+			src.Service = DefaultService
+		}
+		list = append(list, tail.Source{
+			Name: src.Name, Files: src.Files, Service: src.Service,
+			NewParser: func() (parsers.Parser, error) { return sourceParser(src.Format, opts) },
+		})
+	}
+	return list, nil
+}
+
+// sourceParser is a followed source's parser.
+func sourceParser(spec parsers.Spec, opts parsers.Options) (parsers.Parser, error) {
+	if spec.String() == "auto" {
+		return parsers.NewAuto(opts), nil
+	}
+	return parsers.New(spec, opts)
 }

@@ -16,14 +16,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/gatewatch/gatewatch/api"
-	"github.com/gatewatch/gatewatch/baseline"
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/incident/decision"
 	"github.com/gatewatch/gatewatch/incident/exception"
 	"github.com/gatewatch/gatewatch/incident/notify"
-	"github.com/gatewatch/gatewatch/incident/outcome"
 	"github.com/gatewatch/gatewatch/ingest"
 	"github.com/gatewatch/gatewatch/ingest/enrich"
 	"github.com/gatewatch/gatewatch/ingest/pseudonym"
@@ -32,8 +30,6 @@ import (
 	"github.com/gatewatch/gatewatch/ingest/tail"
 	"github.com/gatewatch/gatewatch/inventory"
 	"github.com/gatewatch/gatewatch/inventory/policy"
-	"github.com/gatewatch/gatewatch/parsers"
-	"github.com/gatewatch/gatewatch/rules"
 	"github.com/gatewatch/gatewatch/store"
 	"github.com/gatewatch/gatewatch/store/engine"
 	"github.com/gatewatch/gatewatch/web"
@@ -255,97 +251,6 @@ func (b *builder) warn(ctx context.Context) error {
 	})
 }
 
-func (b *builder) detection(ctx context.Context) (err error) {
-	s := b.server
-	s.exceptions = exception.NewRegistry(s.store, time.Now)
-	if err := s.exceptions.Load(ctx); err != nil {
-		return fmt.Errorf("load exceptions: %w", err)
-	}
-	s.incidents = incident.NewManager(s.store, incident.Options{
-		Suppresses: s.exceptions.Suppresses, Config: b.cfg.Incidents, Now: time.Now, Logger: b.log, Registerer: b.registry,
-	})
-	if err := s.incidents.Load(ctx); err != nil {
-		return fmt.Errorf("load incidents: %w", err)
-	}
-	s.learner = newLearner(b.cfg.Baseline, s.store, b.routes, holderName(b.secret, b.cfg.DataDir), b.log)
-	if err := s.learner.load(ctx); err != nil {
-		return err
-	}
-	learned := baseline.NewDetectors(b.cfg.Baseline)
-	guard := policy.NewDetector()
-	identified, err := s.inventory.Identified(ctx)
-	if err != nil {
-		return err
-	}
-	guard.Know(identified)
-	s.policies = policy.NewRegistry(s.store, guard.Use, b.opts.now)
-	if err := s.policies.Load(ctx); err != nil {
-		return fmt.Errorf("load policies: %w", err)
-	}
-	s.stream = newStream(stream{
-		store: s.store, incidents: s.incidents, learned: learned, outcomes: outcomeOptions(b.rulebook.Set(), learned), policies: guard,
-		learner: s.learner, log: b.log,
-		file: filepath.Join(b.cfg.DataDir, "detection.json"), now: b.opts.now,
-		rulebook: b.rulebook,
-	}, b.rulebook.Set().NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}}), b.rulebook.Set().NewWindows(rules.WindowOptions{}))
-	s.stream.history, err = b.history(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.stream.replay(ctx); err != nil {
-		return err
-	}
-	b.life.run("history", s.stream.history.Run)
-	b.life.run("learning", s.learner.Run)
-	b.life.run("detection", s.stream.Run)
-	b.life.run("rules", b.rulebook.Run)
-	if b.opts.Print {
-		from := s.incidents.LastSeq()
-		b.life.run("incident printer", func(ctx context.Context) error {
-			return printIncidents(ctx, s.incidents, from, b.opts.Out)
-		})
-	}
-	return nil
-}
-
-// history judges what is imported beside the live stream.
-func (b *builder) history(ctx context.Context) (*history, error) {
-	s := b.server
-	h := &history{
-		store: s.store, incidents: s.incidents, learner: s.learner, log: b.log, pause: b.opts.historyPause,
-		file: filepath.Join(b.cfg.DataDir, historyFile),
-		detectors: func() (*baseline.Detectors, []detect.Detector) {
-			learned := baseline.NewDetectors(b.cfg.Baseline)
-			windows := b.rulebook.Set().NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}})
-			return learned, append([]detect.Detector{windows}, learned.List()...)
-		},
-		outcomes: func(learned *baseline.Detectors) outcome.Options { return outcomeOptions(b.rulebook.Set(), learned) },
-	}
-	if h.pause == 0 {
-		h.pause = historyPause
-	}
-	newest, _, err := s.store.LastStamp(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return h, h.load(newest)
-}
-
-func (b *builder) decisions(ctx context.Context) (err error) {
-	s := b.server
-	s.decisions, err = decision.NewBook(s.store, decision.Options{
-		Config: b.cfg.Responses, Guard: s.exceptions, Now: b.opts.now, Logger: b.log, Registerer: b.registry,
-	})
-	if err != nil {
-		return err
-	}
-	if err := s.decisions.Load(ctx); err != nil {
-		return err
-	}
-	b.life.run("decisions", func(ctx context.Context) error { return s.decisions.Run(ctx, s.incidents) })
-	return nil
-}
-
 func (b *builder) ingest(context.Context) (err error) {
 	s := b.server
 	stopped := make(chan struct{})
@@ -413,59 +318,6 @@ func (b *builder) rest(ctx context.Context) error {
 	})
 	announce(b.opts.Out, s, b.cfg.DataDir, created)
 	return nil
-}
-
-func (b *builder) sources(context.Context) error {
-	warnMissing(b.log, b.cfg.Sources)
-	var sample *demo
-	if b.opts.Demo {
-		sample = b.newDemo()
-		b.cfg.Sources = append(b.cfg.Sources, sample.source())
-	}
-	b.life.run("warnings", b.warn)
-	sources, err := b.tailSources()
-	if err != nil || len(sources) == 0 {
-		return err
-	}
-	b.follower, err = tail.New(tail.Options{
-		Sources: sources, StateDir: filepath.Join(b.cfg.DataDir, "sources"), Sink: b.sink,
-		Normalizer: b.norm, FromEnd: b.cfg.Ingest.FromEnd, Logger: b.log, Registerer: b.registry,
-	})
-	if err != nil {
-		return err
-	}
-	b.life.run("sources", b.follower.Run)
-	if sample != nil {
-		b.life.run("sample log", sample.Run)
-	}
-	return nil
-}
-
-func (b *builder) tailSources() ([]tail.Source, error) {
-	var list []tail.Source
-	for i, src := range b.cfg.Sources {
-		location, err := time.LoadLocation(src.TimeZone)
-		if err != nil {
-			return nil, fmt.Errorf("sources[%d].time_zone: %w", i, err)
-		}
-		opts := parsers.Options{Location: location, Year: YearOf(src.Year, time.Now()), WireFields: b.cfg.Identity.WireFields()}
-		if src.Service == "" {
-			src.Service = DefaultService
-		}
-		list = append(list, tail.Source{
-			Name: src.Name, Files: src.Files, Service: src.Service,
-			NewParser: func() (parsers.Parser, error) { return sourceParser(src.Format, opts) },
-		})
-	}
-	return list, nil
-}
-
-// sourceParser is a followed source's parser.
-func sourceParser(spec parsers.Spec, opts parsers.Options) (parsers.Parser, error) {
-	if spec.String() == "auto" {
-		return parsers.NewAuto(opts), nil
-	}
-	return parsers.New(spec, opts)
 }
 
 func announce(w io.Writer, s *Server, dataDir string, created bool) {
