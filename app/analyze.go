@@ -55,10 +55,10 @@ type Report struct {
 
 // AnalyzeMemory is what the process itself may take before it collects garbage more often, in bytes; see
 // debug.SetMemoryLimit. The command sets it; whoever calls Analyze within a larger program decides for that one.
-const AnalyzeMemory = 420 << 20
+const AnalyzeMemory = 500 << 20
 
 // AnalyzeGCPercent lets garbage grow to AnalyzeMemory before it is collected; see debug.SetGCPercent. The command sets it.
-const AnalyzeGCPercent = 400
+const AnalyzeGCPercent = 800
 
 // analyzeEngineMemory caps the private engine, in bytes: with the process's own memory it stays under 1 GiB.
 const analyzeEngineMemory = 450 << 20

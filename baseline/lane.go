@@ -27,6 +27,7 @@ type lane struct {
 	start   int64
 	model   *Model
 	cells   map[EndpointKey]*cell
+	whole   *cell // of the service that was counted last
 	touched []*cell
 	empties int       // buckets in a row without an event
 	cut     time.Time // newest ingested_at
@@ -92,18 +93,25 @@ func (l *lane) observe(ev *event.Event, actor uint64, emit detect.Emit) {
 	}
 	key := endpointOf(ev)
 	if l.note == nil {
-		l.count(key.service(), ev, actor)
+		if l.whole == nil || l.whole.key.Service != key.Service {
+			l.whole = l.cellOf(key.service())
+		}
+		l.count(l.whole, ev, actor)
 	}
 	if !key.Whole() { // what is not HTTP has no endpoint
-		l.count(key, ev, actor)
+		l.count(l.cellOf(key), ev, actor)
 	}
 }
 
-func (l *lane) count(key EndpointKey, ev *event.Event, actor uint64) {
-	c := l.cells[key]
-	if c == nil {
-		c = l.cell(key.clone())
+// cellOf is cell for a key whose texts are an event's.
+func (l *lane) cellOf(key EndpointKey) *cell {
+	if c := l.cells[key]; c != nil {
+		return c
 	}
+	return l.cell(key.clone())
+}
+
+func (l *lane) count(c *cell, ev *event.Event, actor uint64) {
 	if !c.counted {
 		return
 	}
@@ -195,7 +203,7 @@ func (l *lane) refresh() {
 	}
 	l.model = m
 	old := l.cells
-	l.cells = make(map[EndpointKey]*cell, len(old))
+	l.cells, l.whole = make(map[EndpointKey]*cell, len(old)), nil
 	for key, c := range old {
 		if c.spikes.buckets > 0 || c.drops.buckets > 0 {
 			fresh := l.cell(key)
