@@ -91,7 +91,7 @@ cpu() { # cpu COMMAND...: CPU seconds of the command and its children, in a file
   echo "## Detection and incidents"
   bench ./baseline 'Minute' -benchtime 12x
   bench ./store 'Recompute' -benchtime 1x -recompute-events 2000000
-  bench ./rules 'RealLog' -benchtime 1x
+  bench ./rules 'RealLog' -benchtime 200000x
   bench ./baseline 'Observe|Scorer' -benchtime 300ms
   bench ./incident 'List|Apply' -benchtime 300ms
   echo
