@@ -63,6 +63,9 @@ func (s *Server) listDocuments(c echo.Context) error {
 	}
 	list := []described{}
 	for _, d := range s.deps.Inventory.Descriptions() {
+		if !servicesOf(c).Covers(d.Service) {
+			continue
+		}
 		list = append(list, describedOf(d))
 	}
 	return c.JSON(http.StatusOK, map[string]any{"documents": list})
@@ -87,6 +90,9 @@ func (s *Server) compareDocument(c echo.Context) error {
 	if err := p.err(); err != nil {
 		return err
 	}
+	if err := covered(c, "service", serviceOf(c)); err != nil {
+		return err
+	}
 	out, err := s.deps.Inventory.Compare(c.Request().Context(), serviceOf(c), period)
 	if err != nil {
 		return storeFault(err)
@@ -100,6 +106,9 @@ func (s *Server) putDocument(c echo.Context) error {
 		return missing("an inventory")
 	}
 	if err := s.noQuery(c); err != nil {
+		return err
+	}
+	if err := covered(c, "service", serviceOf(c)); err != nil {
 		return err
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, apidoc.MaxBytes))
@@ -136,6 +145,9 @@ func (s *Server) deleteDocument(c echo.Context) error {
 		return err
 	}
 	service := serviceOf(c)
+	if err := covered(c, "service", service); err != nil {
+		return err
+	}
 	if err := s.deps.Inventory.DeleteDocument(c.Request().Context(), service, callerOf(c).name); err != nil {
 		return storeFault(err)
 	}

@@ -8,13 +8,16 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/time/rate"
+
+	"github.com/gatewatch/gatewatch/event"
 )
 
 // caller is who makes a request: a key, or the owner of the machine over the admin socket.
 type caller struct {
-	id   string // key id
-	name string
-	role Role
+	id       string // key id
+	name     string
+	role     Role
+	services event.Services // that it may see and change; nil: all
 }
 
 const callerKey = "gatewatch.caller"
@@ -65,7 +68,12 @@ func (s *Server) authorize(a access, next echo.HandlerFunc) echo.HandlerFunc {
 			s.metrics.refused.WithLabelValues("role").Inc()
 			return problem(http.StatusForbidden, "a key with the role "+string(key.Role)+" may not do this")
 		}
-		c.Set(callerKey, caller{id: key.ID, name: key.Name, role: key.Role})
+		who := key.caller()
+		if who.services.Limited() && !forServices[c.Request().Method+" "+c.Path()] {
+			s.metrics.refused.WithLabelValues("services").Inc()
+			return problem(http.StatusForbidden, "this is about the whole installation; a key for some services may not do it")
+		}
+		c.Set(callerKey, who)
 		return next(c)
 	}
 }

@@ -51,6 +51,7 @@ func bouncerQuery(c echo.Context) (url.Values, decision.Filter, error) {
 		return nil, decision.Filter{}, badField("query", "malformed")
 	}
 	f, err := decision.ParseFilter(q)
+	f.Within = servicesOf(c)
 	return q, f, err
 }
 
@@ -184,6 +185,14 @@ func (s *Server) addDecision(c echo.Context) error {
 	if err := readJSON(c, &n); err != nil {
 		return err
 	}
+	if n.Incident != "" {
+		switch inc, err := s.deps.Incidents.Get(c.Request().Context(), n.Incident); {
+		case err == nil:
+			n.Services = inc.Services
+		case !errors.Is(err, incident.ErrNotFound):
+			return storeFault(err)
+		}
+	}
 	d, err := s.deps.Decisions.Add(c.Request().Context(), n, callerOf(c).name)
 	if err != nil {
 		return decisionFault(err)
@@ -210,6 +219,18 @@ func (s *Server) endDecision(c echo.Context) error {
 	if err := p.err(); err != nil {
 		return err
 	}
+	if services := servicesOf(c); services.Limited() {
+		d, err := s.deps.Decisions.Get(id)
+		if err != nil {
+			return decisionFault(err)
+		}
+		if _, seen := d.Within(services); !seen {
+			return decisionFault(decision.ErrNotFound)
+		}
+		if !services.CoversAll(d.Services) {
+			return spans("the decision")
+		}
+	}
 	d, err := s.deps.Decisions.End(c.Request().Context(), id, callerOf(c).name, why)
 	if err != nil {
 		return decisionFault(err)
@@ -232,14 +253,14 @@ func (s *Server) incidentDecisions(c echo.Context) error {
 	if err := s.noQuery(c); err != nil {
 		return err
 	}
-	if _, err := s.deps.Incidents.Get(c.Request().Context(), id); errors.Is(err, incident.ErrNotFound) {
+	if _, err := s.load(c); err != nil {
 		return err
-	} else if err != nil {
-		return storeFault(err)
 	}
-	list := s.deps.Decisions.OfIncident(id)
-	if list == nil {
-		list = []decision.Decision{}
+	list := []decision.Decision{}
+	for _, d := range s.deps.Decisions.OfIncident(id) {
+		if seen, ok := d.Within(servicesOf(c)); ok {
+			list = append(list, seen)
+		}
 	}
 	return c.JSON(http.StatusOK, map[string]any{"incident": id, "decisions": list})
 }

@@ -49,7 +49,15 @@ func (s *Server) patchIncidents(c echo.Context) error {
 	}
 	results := make([]bulkResult, 0, len(body.IDs))
 	for _, id := range body.IDs {
-		inc, err := s.deps.Incidents.Patch(c.Request().Context(), id, incident.AnyVersion, body.Patch, callerOf(c).name)
+		err := s.mayChange(c, id)
+		if p := (*Problem)(nil); errors.As(err, &p) && p.Status == http.StatusForbidden {
+			results = append(results, bulkResult{ID: id, Error: p.Detail})
+			continue
+		}
+		var inc *incident.Incident
+		if err == nil {
+			inc, err = s.deps.Incidents.Patch(c.Request().Context(), id, incident.AnyVersion, body.Patch, callerOf(c).name)
+		}
 		if errors.Is(err, incident.ErrNotFound) {
 			results = append(results, bulkResult{ID: id, Error: "no such incident"})
 			continue

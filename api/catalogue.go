@@ -80,7 +80,7 @@ func (s *Server) listDetectors(c echo.Context) error {
 	}
 	var off map[string][]string
 	detectors := s.detectors()
-	if s.deps.Sources != nil && len(s.deps.Sources.Report()) > 0 {
+	if !servicesOf(c).Limited() && s.deps.Sources != nil && len(s.deps.Sources.Report()) > 0 {
 		off = detect.Missing(detectors, s.deps.Sources.Fields())
 	}
 	list := make([]detectorState, 0, len(detectors))

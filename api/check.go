@@ -62,7 +62,7 @@ func (s *Server) authorizeCheck(a access, next echo.HandlerFunc) echo.HandlerFun
 			s.metrics.refused.WithLabelValues("check key").Inc()
 			return c.JSON(http.StatusForbidden, bouncerError{"access forbidden"})
 		}
-		c.Set(callerKey, caller{id: key.ID, name: key.Name, role: key.Role})
+		c.Set(callerKey, key.caller())
 		return next(c)
 	}
 }
@@ -85,7 +85,7 @@ func (s *Server) check(c echo.Context) error {
 		s.metrics.checks.WithLabelValues("refused", "no client").Inc()
 		return c.JSON(http.StatusForbidden, bouncerError{"the request names no client: X-Forwarded-For is missing"})
 	}
-	under, ok := s.deps.Decisions.Check(client, user)
+	under, ok := s.deps.Decisions.Check(client, user, servicesOf(c))
 	if ok && under.Type == decision.Throttle && s.throttles.take(under.ID, s.now()) {
 		ok = false
 	}

@@ -18,6 +18,7 @@ import (
 type operation struct {
 	OperationID string            `yaml:"operationId"`
 	Roles       []Role            `yaml:"x-roles"`
+	ForServices bool              `yaml:"x-service-keys"` // keys for some services may use it
 	Security    *[]map[string]any `yaml:"security"`
 	Bouncer     bool              `yaml:"x-bouncer"` // errors and unknown parameters as CrowdSec's bouncers expect
 	Parameters  []struct {
@@ -78,12 +79,16 @@ var pathParameter = regexp.MustCompile(`:(\w+)`)
 func TestContractAndRoutesAgree(t *testing.T) {
 	b := newBench(t)
 	ops := operations(t)
-	routes := map[string]access{}
+	routes, limited := map[string]access{}, map[string]bool{}
 	for _, r := range b.routes() {
-		routes[r.method+" "+strings.Replace(pathParameter.ReplaceAllString(r.path, "{$1}"), "*", "{path}", 1)] = r.access
+		name := r.method + " " + strings.Replace(pathParameter.ReplaceAllString(r.path, "{$1}"), "*", "{path}", 1)
+		routes[name], limited[name] = r.access, forServices[r.method+" "+r.path]
 	}
 	ids := map[string]bool{}
 	for name, op := range ops {
+		if op.ForServices != limited[name] {
+			t.Errorf("%s: x-service-keys is %v, the server says otherwise", name, op.ForServices)
+		}
 		a, ok := routes[name]
 		if !ok {
 			t.Errorf("%s is in the contract and not served", name)

@@ -86,7 +86,7 @@ type Incidents interface {
 	AddNote(ctx context.Context, id, text, actor string) (*incident.Incident, error)
 	Changes(after uint64, limit int) ([]incident.Published, <-chan struct{})
 	LastSeq() uint64
-	Security(since, until time.Time) incident.Security
+	Security(since, until time.Time, services event.Services) incident.Security
 }
 
 var _ Incidents = (*incident.Manager)(nil)
@@ -101,7 +101,8 @@ type Decisions interface {
 	End(ctx context.Context, id uint64, actor, why string) (decision.Decision, error)
 	EndProtected(ctx context.Context, actor string) (int, error)
 	Policies() (list []decision.Policy, mode string, left int)
-	Check(client netip.Addr, user string) (decision.Under, bool)
+	Check(client netip.Addr, user string, within event.Services) (decision.Under, bool)
+	Get(id uint64) (decision.Decision, error)
 	CheckFails() string
 }
 
@@ -128,9 +129,11 @@ type Store interface {
 
 // EventFinder finds stored events.
 type EventFinder interface {
-	// FindEvents returns up to limit events in [from, to) (zero: no bound) that meet every condition, newest first,
-	// beginning after the place before (nil: the newest), and the place to go on from (nil: that was all).
-	FindEvents(ctx context.Context, from, to time.Time, where []detect.Condition, before *event.Place, limit int) ([]*event.Event, *event.Place, error)
+	// FindEvents returns up to limit events in [from, to) (zero: no bound) of the services within that meet every condition,
+	// newest first, beginning after the place before (nil: the newest), and the place to go on from (nil: that was all).
+	FindEvents(
+		ctx context.Context, from, to time.Time, where []detect.Condition, within event.Services, before *event.Place, limit int,
+	) ([]*event.Event, *event.Place, error)
 }
 
 // Reproducer takes a measure again.

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -26,7 +25,7 @@ type endpointList struct {
 // endpointFilter reads the parameters that select endpoints; lists, exports and reports share them.
 func (p *params) endpointFilter() inventory.Filter {
 	return inventory.Filter{
-		Service:       p.text("service"),
+		Service:       p.service("service"),
 		Methods:       p.words("method"),
 		Route:         p.text("route"),
 		Types:         each(p, "type", oneOf(inventory.Types())),
@@ -37,6 +36,7 @@ func (p *params) endpointFilter() inventory.Filter {
 		Auth:          p.text("auth"),
 		Since:         p.time("since"),
 		Text:          p.text("q"),
+		Within:        p.services,
 	}
 }
 
@@ -104,6 +104,9 @@ func (s *Server) getEndpoint(c echo.Context) error {
 	if err != nil {
 		return storeFault(err)
 	}
+	if !p.services.Covers(e.Service) {
+		return inventory.ErrNoEndpoint
+	}
 	return s.answerWithSeries(c, e, period)
 }
 
@@ -139,6 +142,13 @@ func (s *Server) patchEndpoint(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if services := servicesOf(c); services.Limited() {
+		if e, err := s.deps.Inventory.Get(c.Request().Context(), id, inventory.Period{}); err != nil {
+			return storeFault(err)
+		} else if !services.Covers(e.Service) {
+			return inventory.ErrNoEndpoint
+		}
+	}
 	e, err := s.deps.Inventory.Patch(c.Request().Context(), id, version, patch)
 	if err != nil {
 		return storeFault(err)
@@ -162,7 +172,7 @@ func (s *Server) exportEndpoints(c echo.Context) error {
 	}
 	p := s.query(c)
 	f, period := p.endpointFilter(), p.period()
-	format := each(p, "format", oneOf([]string{"ndjson", "csv"}))
+	form := p.form(formNDJSON, formCSV)
 	if err := p.err(); err != nil {
 		return err
 	}
@@ -174,48 +184,27 @@ func (s *Server) exportEndpoints(c echo.Context) error {
 	if err := s.record(c, "endpoint.export", "", c.Request().URL.RawQuery); err != nil {
 		return err
 	}
-	res := c.Response()
-	kind, write := "application/x-ndjson", json.NewEncoder(res).Encode
-	var table *csv.Writer
-	if slices.Contains(format, "csv") {
-		kind, table = "text/csv; charset=utf-8", csv.NewWriter(res)
-		write = func(v any) error { return table.Write(endpointRow(v.(*inventory.Endpoint))) }
-	}
-	res.Header().Set(echo.HeaderContentType, kind)
-	res.WriteHeader(http.StatusOK)
-	if table != nil {
-		if err := table.Write(endpointColumns); err != nil {
+	out, err := newLines(c, form, shape[*inventory.Endpoint]{columns: endpointColumns, row: endpointRow})
+	for err == nil {
+		if err = out.write(page.Endpoints); err != nil || page.Next == "" {
 			return err
 		}
+		page, err = s.deps.Inventory.List(ctx, f, period, "", page.Next, inventory.MaxPage)
 	}
-	for {
-		for _, e := range page.Endpoints {
-			if err := write(e); err != nil {
-				return err
-			}
-		}
-		if table != nil {
-			table.Flush()
-		}
-		if page.Next == "" {
-			return nil
-		}
-		if page, err = s.deps.Inventory.List(ctx, f, period, "", page.Next, inventory.MaxPage); err != nil {
-			panic(http.ErrAbortHandler) // a list that breaks off must not look whole
-		}
-	}
+	breakOff()
+	return nil
 }
 
-func endpointRow(e *inventory.Endpoint) []string {
+func endpointRow(e *inventory.Endpoint) ([]string, error) {
 	var users, clients uint64
 	if e.Callers != nil {
 		users, clients = e.Callers.Users, e.Callers.Clients
 	}
-	return plainCells([]string{
+	return []string{
 		e.ID, e.Service, e.Method, e.Route, string(e.Type), e.Owner, string(e.Sensitivity), strings.Join(e.Data, " "), string(e.Standing),
 		stampOr(e.FirstSeen), stampOr(e.LastSeen), count(e.Requests), count(e.Successes), count(users), count(clients), counts(e.Auth),
 		counts(e.TLS), counts(e.Statuses),
-	})
+	}, nil
 }
 
 func count(n uint64) string { return strconv.FormatUint(n, 10) }

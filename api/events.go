@@ -31,7 +31,7 @@ func (s *Server) searchEvents(c echo.Context) error {
 	if err := s.record(c, "events.search", "", c.Request().URL.RawQuery); err != nil {
 		return err
 	}
-	events, next, err := s.deps.Store.FindEvents(c.Request().Context(), from, to, where, before, limit)
+	events, next, err := s.deps.Store.FindEvents(c.Request().Context(), from, to, where, p.services, before, limit)
 	if err != nil {
 		return unavailable("the store did not answer", err)
 	}
@@ -55,8 +55,11 @@ func (s *Server) searchEvents(c echo.Context) error {
 // conditions reads the parameters that select events: fields by their own names.
 func (p *params) conditions() []detect.Condition {
 	var where []detect.Condition
+	if v := p.service("service"); v != "" {
+		where = append(where, detect.Condition{Field: "service", Op: detect.OpEqual, Value: v})
+	}
 	for _, name := range []string{
-		"service", "source", "user", "session", "method", "host", "path", "route", "request_id", "country", "ua_family",
+		"source", "user", "session", "method", "host", "path", "route", "request_id", "country", "ua_family",
 	} {
 		if v := p.text(name); v != "" {
 			where = append(where, detect.Condition{Field: name, Op: detect.OpEqual, Value: v})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
 	"github.com/gatewatch/gatewatch/incident/exception"
 )
@@ -31,7 +32,11 @@ func (s *Server) listExceptions(effect exception.Effect) echo.HandlerFunc {
 		if err := s.noQuery(c); err != nil {
 			return err
 		}
-		return c.JSON(http.StatusOK, map[string]any{"exceptions": s.deps.Exceptions.List(effect)})
+		list := s.deps.Exceptions.List(effect)
+		if services := servicesOf(c); services.Limited() {
+			list = slices.DeleteFunc(list, func(x exception.Exception) bool { return !services.Covers(x.Service) })
+		}
+		return c.JSON(http.StatusOK, map[string]any{"exceptions": list})
 	}
 }
 
@@ -51,13 +56,16 @@ func (s *Server) addException(effect exception.Effect) echo.HandlerFunc {
 		if err := readJSON(c, &n); err != nil {
 			return err
 		}
+		if err := covered(c, "service", n.Service); err != nil {
+			return err
+		}
 		who := callerOf(c).name
 		if slices.Contains(dry, "true") {
 			x, err := s.deps.Exceptions.Draft(effect, n, who)
 			if err != nil {
 				return err
 			}
-			out, err := s.try(x)
+			out, err := s.try(x, p.services)
 			if err != nil {
 				return err
 			}
@@ -79,11 +87,11 @@ func (s *Server) addException(effect exception.Effect) echo.HandlerFunc {
 	}
 }
 
-// try walks all incidents.
-func (s *Server) try(x exception.Exception) (tried, error) {
+// try walks all incidents that the caller may see.
+func (s *Server) try(x exception.Exception, services event.Services) (tried, error) {
 	out := tried{Exception: x, Severity: map[string]int{}, Incidents: []*incident.Incident{}}
 	for cursor := ""; ; {
-		page, err := s.deps.Incidents.List(incident.Filter{Suppressed: incident.SuppressedAll}, incident.DefaultSort, cursor, incident.MaxPage)
+		page, err := s.deps.Incidents.List(incident.Filter{Suppressed: incident.SuppressedAll, Within: services}, incident.DefaultSort, cursor, incident.MaxPage)
 		if err != nil {
 			return out, err
 		}
@@ -115,6 +123,11 @@ func (s *Server) endException(effect exception.Effect) echo.HandlerFunc {
 		id := c.Param("id")
 		if !plainWord(id) {
 			return badField("id", "want an exception's id like exc_0a1b2c3d4e5f6071")
+		}
+		if services := servicesOf(c); services.Limited() && !slices.ContainsFunc(s.deps.Exceptions.List(effect), func(x exception.Exception) bool {
+			return x.ID == id && services.Covers(x.Service)
+		}) {
+			return problem(http.StatusNotFound, exception.ErrNotFound.Error())
 		}
 		x, err := s.deps.Exceptions.End(c.Request().Context(), effect, id, callerOf(c).name)
 		if errors.Is(err, exception.ErrNotFound) {

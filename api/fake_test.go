@@ -50,6 +50,8 @@ type fakeStore struct {
 	history []event.Event      // what a backtest reads
 	value   float64            // what a measure gives
 	events  uint64
+	stored  []event.Event   // what a search finds; none: one event of no service
+	used    []inventory.Use // beside the shop's
 	down    error
 
 	inventory map[string][]byte // rows by kind and key
@@ -140,15 +142,36 @@ func (f *fakeStore) actions() (list []string) {
 }
 
 func (f *fakeStore) FindEvents(
-	_ context.Context, _, _ time.Time, where []detect.Condition, before *event.Place, limit int,
+	_ context.Context, _, _ time.Time, where []detect.Condition, within event.Services, before *event.Place, limit int,
 ) ([]*event.Event, *event.Place, error) {
 	f.where = where
+	if f.stored != nil {
+		return f.find(where, within, before, limit)
+	}
 	e := someEvent(7)
 	next := e.Place()
 	if before != nil || limit > 1 {
 		return []*event.Event{&e}, nil, f.down
 	}
 	return []*event.Event{&e}, &next, f.down
+}
+
+// find pages through the stored events in their order.
+func (f *fakeStore) find(where []detect.Condition, within event.Services, before *event.Place, limit int) (page []*event.Event, next *event.Place, err error) {
+	for i := range f.stored {
+		ev := &f.stored[i]
+		if before != nil && ev.Position <= before.Position || !within.Covers(ev.Service) || slices.ContainsFunc(where, func(c detect.Condition) bool {
+			return c.Field == "service" && c.Value != ev.Service
+		}) {
+			continue
+		}
+		if len(page) == limit {
+			at := page[limit-1].Place()
+			return page, &at, f.down
+		}
+		page = append(page, ev)
+	}
+	return page, nil, f.down
 }
 
 func (f *fakeStore) EachEvent(_ context.Context, _, _ time.Time, yield func(*event.Event) error) error {
@@ -188,10 +211,10 @@ func shopUse(method, route string, status int, identity string, n uint64) invent
 }
 
 func (f *fakeStore) EndpointUses(context.Context, inventory.Period) ([]inventory.Use, error) {
-	return []inventory.Use{
+	return append([]inventory.Use{
 		shopUse("GET", "/orders/{id}", 200, "jwt", 40), shopUse("GET", "/orders/{id}", 200, inventory.Anonymous, 2),
 		shopUse("POST", "/login", 401, inventory.Anonymous, 7), shopUse("GET", "/blog/{slug}", 200, inventory.Anonymous, 99),
-	}, f.down
+	}, f.used...), f.down
 }
 
 func (f *fakeStore) EndpointCallers(_ context.Context, groups [][]inventory.Key, _ inventory.Period) ([]inventory.Callers, error) {

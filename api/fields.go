@@ -6,18 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
 )
 
 // chosen is which members of a resource a caller asked for; empty: all.
 type chosen []string
 
-// incidentMembers and eventMembers are the members that can be asked for.
-var (
-	incidentMembers = membersOf(reflect.TypeFor[incident.Incident]())
-	eventMembers    = append([]string{"event_id", "generation", "position", "is_bot", "signatures", "attack_score"}, event.FieldNames()...)
-)
+// incidentMembers are the members that can be asked for.
+var incidentMembers = membersOf(reflect.TypeFor[incident.Incident]())
 
 // membersOf lists the JSON names of a struct's fields.
 func membersOf(t reflect.Type) []string {
@@ -48,12 +44,8 @@ func (s chosen) of(v any) (any, error) {
 	if len(s) == 0 {
 		return v, nil
 	}
-	whole, err := json.Marshal(v)
+	members, err := membersIn(v)
 	if err != nil {
-		return nil, err
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(whole, &members); err != nil {
 		return nil, err
 	}
 	out := []byte{'{'}

@@ -32,7 +32,7 @@ func (p *params) filter() incident.Filter {
 		Outcomes:   each(p, "outcome", detect.ParseVerdict),
 		Detectors:  p.words("detector"),
 		Entity:     p.text("entity"),
-		Service:    p.text("service"),
+		Service:    p.service("service"),
 		Route:      p.text("route"),
 		Assignee:   p.text("assignee"),
 		MinScore:   p.number("min_score", 0, 100, 0),
@@ -40,6 +40,7 @@ func (p *params) filter() incident.Filter {
 		Until:      p.time("until"),
 		Text:       p.text("q"),
 		Suppressed: p.suppressed(),
+		Within:     p.services,
 	}
 }
 
@@ -123,7 +124,7 @@ func (s *Server) find(c echo.Context) (*incident.Incident, error) {
 	return s.load(c)
 }
 
-// load reads the path's id and the whole incident.
+// load reads the path's id and the whole incident, as far as the caller may see it.
 func (s *Server) load(c echo.Context) (*incident.Incident, error) {
 	id, err := incidentID(c)
 	if err != nil {
@@ -132,6 +133,9 @@ func (s *Server) load(c echo.Context) (*incident.Incident, error) {
 	inc, err := s.deps.Incidents.Get(c.Request().Context(), id)
 	if err != nil {
 		return nil, storeFault(err)
+	}
+	if inc = inc.Within(servicesOf(c)); inc == nil {
+		return nil, incident.ErrNotFound
 	}
 	return inc, nil
 }
@@ -208,6 +212,9 @@ func (s *Server) patchIncident(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.mayChange(c, id); err != nil {
+		return err
+	}
 	inc, err := s.deps.Incidents.Patch(c.Request().Context(), id, version, patch, callerOf(c).name)
 	if err != nil {
 		return storeFault(err)
@@ -215,7 +222,7 @@ func (s *Server) patchIncident(c echo.Context) error {
 	if err := s.record(c, "incident.change", id, string(detail)); err != nil {
 		return err
 	}
-	return answer(c, inc)
+	return answer(c, inc.Within(servicesOf(c)))
 }
 
 // addNote answers POST /v1/incidents/{id}/notes.
@@ -231,6 +238,9 @@ func (s *Server) addNote(c echo.Context) error {
 		Text string `json:"text"`
 	}
 	if err := readJSON(c, &body); err != nil {
+		return err
+	}
+	if err := s.mayChange(c, id); err != nil {
 		return err
 	}
 	inc, err := s.deps.Incidents.AddNote(c.Request().Context(), id, body.Text, callerOf(c).name)

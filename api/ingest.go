@@ -195,6 +195,9 @@ func (s *Server) ingestRaw(c echo.Context) error {
 // write hands a batch to the sink and returns what to answer when that has it. A batch without positions is a push: what
 // it is stored under is the committer's to choose.
 func (s *Server) write(c echo.Context, b *ingest.Batch) (pushed, error) {
+	if err := assign(c, b); err != nil {
+		return pushed{}, err
+	}
 	if b.Source == "" {
 		b.Source = "push/" + callerOf(c).name
 	}

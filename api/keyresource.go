@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -36,11 +37,20 @@ func (s *Server) createKey(c echo.Context) error {
 	if err != nil {
 		return storeFault(err)
 	}
-	if err := s.record(c, "key.create", key.ID, key.Name+" as "+string(key.Role)); err != nil {
+	if err := s.record(c, "key.create", key.ID, describeKey(key)); err != nil {
 		return err
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.JSON(http.StatusCreated, madeKey{Key: key, Secret: secret})
+}
+
+// describeKey says in the audit what was made.
+func describeKey(k Key) string {
+	text := k.Name + " as " + string(k.Role)
+	if len(k.Services) > 0 {
+		text += " for " + strings.Join(k.Services, ", ")
+	}
+	return text
 }
 
 // revokeKey answers DELETE /v1/keys/{id}.

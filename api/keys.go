@@ -23,12 +23,22 @@ type Key struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Role      Role      `json:"role"`
-	Prefix    string    `json:"prefix"` // the key's beginning
+	Services  []string  `json:"services,omitempty"` // that it is for, sorted; empty: all
+	Prefix    string    `json:"prefix"`             // the key's beginning
 	CreatedAt time.Time `json:"created_at"`
 	CreatedBy string    `json:"created_by"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 	LastUsed  time.Time `json:"last_used,omitzero"` // exact to a minute across restarts
+}
+
+// caller is who makes a request with the key.
+func (k Key) caller() caller {
+	who := caller{id: k.ID, name: k.Name, role: k.Role}
+	if len(k.Services) > 0 {
+		who.services = k.Services
+	}
+	return who
 }
 
 // KeyStore keeps the keys as versioned rows; *store.Store does.
@@ -90,6 +100,7 @@ func NewKeys(ctx context.Context, st KeyStore, now func() time.Time) (*Keys, err
 type NewKey struct {
 	Name      string    `json:"name"`
 	Role      Role      `json:"role"`
+	Services  []string  `json:"services,omitempty"`  // that it may see and change; empty: all
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero: never
 }
 
@@ -98,7 +109,7 @@ const maxKeyName = 100
 
 // Create makes a key in the name of actor. The secret is shown to nobody again. Errors about n are *Problem.
 func (k *Keys) Create(ctx context.Context, n NewKey, actor string) (key Key, secret string, err error) {
-	if err := k.check(n); err != nil {
+	if err := k.check(&n); err != nil {
 		return Key{}, "", err
 	}
 	var random [36]byte
@@ -109,7 +120,7 @@ func (k *Keys) Create(ctx context.Context, n NewKey, actor string) (key Key, sec
 	prefix := "gw_" + id
 	secret = prefix + "_" + base64.RawURLEncoding.EncodeToString(random[4:])
 	r := &keyRow{Key: Key{
-		ID: "key_" + id, Name: n.Name, Role: n.Role, Prefix: prefix,
+		ID: "key_" + id, Name: n.Name, Role: n.Role, Services: n.Services, Prefix: prefix,
 		CreatedAt: k.now().UTC(), CreatedBy: actor, ExpiresAt: n.ExpiresAt.UTC(),
 	}, Hash: hashKey(secret)}
 	k.write.Lock()
@@ -123,7 +134,8 @@ func (k *Keys) Create(ctx context.Context, n NewKey, actor string) (key Key, sec
 	return r.Key, secret, nil
 }
 
-func (k *Keys) check(n NewKey) error {
+// check tells what is wrong with n, and brings its services into order.
+func (k *Keys) check(n *NewKey) (err error) {
 	if n.Name == "" || len(n.Name) > maxKeyName || !utf8.ValidString(n.Name) ||
 		strings.ContainsFunc(n.Name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return badField("name", fmt.Sprintf("want 1 to %d bytes of text without control characters", maxKeyName))
@@ -134,7 +146,8 @@ func (k *Keys) check(n NewKey) error {
 	if !n.ExpiresAt.IsZero() && !n.ExpiresAt.After(k.now()) {
 		return badField("expires_at", "want a time to come")
 	}
-	return nil
+	n.Services, err = checkServices(n.Services)
+	return err
 }
 
 // put stores the row's next version and then makes it current. The caller holds write.
@@ -156,7 +169,7 @@ func (k *Keys) put(ctx context.Context, r *keyRow) error {
 // EnsureAdmin makes an admin key when there is none that is good, and returns it: created tells whether it did.
 func (k *Keys) EnsureAdmin(ctx context.Context) (secret string, created bool, err error) {
 	for _, key := range k.List() {
-		if key.Role == RoleAdmin && k.usable(key) == nil {
+		if key.Role == RoleAdmin && len(key.Services) == 0 && k.usable(key) == nil {
 			return "", false, nil
 		}
 	}

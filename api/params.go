@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/gatewatch/gatewatch/event"
 )
 
 // params reads a request's query and collects what is wrong with it, so that all faults are told at once.
@@ -22,11 +24,14 @@ type params struct {
 	known  []string
 	faults []FieldError
 	now    time.Time
+
+	services event.Services // that the caller's key is for
+	denied   string         // the parameter that asks for another
 }
 
 // query parses the request's query; a malformed one is a fault of the field "query".
 func (s *Server) query(c echo.Context) *params {
-	p := &params{now: s.now()}
+	p := &params{now: s.now(), services: servicesOf(c)}
 	values, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
 		p.fault("query", "malformed: "+err.Error())
@@ -60,6 +65,15 @@ func (p *params) text(name string) string {
 		return ""
 	}
 	return list[0]
+}
+
+// service returns the parameter's service. One that the caller's key is not for is refused.
+func (p *params) service(name string) string {
+	service := p.text(name)
+	if service != "" && !p.services.Covers(service) {
+		p.denied = name
+	}
+	return service
 }
 
 // words returns the parameter's comma-separated values.
@@ -153,6 +167,9 @@ func (p *params) err() error {
 		}
 	}
 	if len(p.faults) == 0 {
+		if p.denied != "" {
+			return notCovered(p.denied, p.services)
+		}
 		return nil
 	}
 	slices.SortStableFunc(p.faults, func(a, b FieldError) int { return strings.Compare(a.Field, b.Field) })

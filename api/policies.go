@@ -2,7 +2,9 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -26,6 +28,9 @@ func (s *Server) hold(c echo.Context, list []policy.Policy, p inventory.Period) 
 	if err != nil {
 		return nil, storeFault(err)
 	}
+	if services := servicesOf(c); services.Limited() {
+		endpoints = slices.DeleteFunc(endpoints, func(e *inventory.Endpoint) bool { return !services.Covers(e.Service) })
+	}
 	for i := range list {
 		out = append(out, heldPolicy{list[i], policy.Assess(&list[i], endpoints)})
 	}
@@ -42,11 +47,36 @@ func (s *Server) listPolicies(c echo.Context) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	list, err := s.hold(c, s.deps.Policies.List(), period)
+	all := s.deps.Policies.List()
+	all = slices.DeleteFunc(all, func(held policy.Policy) bool { return !seesPolicy(c, held) })
+	list, err := s.hold(c, all, period)
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]any{"policies": list})
+}
+
+// seesPolicy reports whether the caller may see the policy: one of no service holds for its own as well.
+func seesPolicy(c echo.Context, p policy.Policy) bool {
+	return p.Service == "" || servicesOf(c).Covers(p.Service)
+}
+
+// mayChangePolicy refuses a policy that holds for services that the caller's key is not for.
+func (s *Server) mayChangePolicy(c echo.Context, id string) error {
+	services := servicesOf(c)
+	if !services.Limited() {
+		return nil
+	}
+	have, err := s.deps.Policies.Get(id)
+	switch {
+	case err != nil:
+		return err
+	case have.Service == "":
+		return spans("the policy")
+	case !services.Covers(have.Service):
+		return problem(http.StatusForbidden, "a policy of this id belongs to another service")
+	}
+	return nil
 }
 
 func policyID(c echo.Context) (string, error) {
@@ -75,6 +105,9 @@ func (s *Server) getPolicy(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if !seesPolicy(c, found) {
+		return policy.ErrNotFound
+	}
 	held, err := s.hold(c, []policy.Policy{found}, period)
 	if err != nil {
 		return err
@@ -101,6 +134,12 @@ func (s *Server) putPolicy(c echo.Context) error {
 	}
 	var n policy.New
 	if err := readJSON(c, &n); err != nil {
+		return err
+	}
+	if err := covered(c, "service", n.Service); err != nil {
+		return err
+	}
+	if err := s.mayChangePolicy(c, id); err != nil && !errors.Is(err, policy.ErrNotFound) {
 		return err
 	}
 	p, made, err := s.deps.Policies.Put(c.Request().Context(), id, version, n, callerOf(c).name)
@@ -136,6 +175,9 @@ func (s *Server) deletePolicy(c echo.Context) error {
 	}
 	version, err := expectedVersion(c)
 	if err != nil {
+		return err
+	}
+	if err := s.mayChangePolicy(c, id); err != nil {
 		return err
 	}
 	if err := s.deps.Policies.Delete(c.Request().Context(), id, version, callerOf(c).name); err != nil {

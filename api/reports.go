@@ -47,7 +47,7 @@ func (s *Server) reportAccess(c echo.Context) error {
 	}
 	p := s.query(c)
 	f := inventory.Filter{
-		Service: p.text("service"), Route: p.text("route"), Methods: p.words("method"), Data: p.text("data"), Owner: p.text("owner"),
+		Service: p.service("service"), Within: p.services, Route: p.text("route"), Methods: p.words("method"), Data: p.text("data"), Owner: p.text("owner"),
 		Sensitivities: each(p, "sensitivity", oneOf(inventory.Sensitivities())),
 	}
 	period := p.period()

@@ -37,8 +37,7 @@ type reproduction struct {
 
 // reproduce answers GET /v1/incidents/{id}/reproduce?finding=…: it runs the finding's stored measure again.
 func (s *Server) reproduce(c echo.Context) error {
-	id, err := incidentID(c)
-	if err != nil {
+	if _, err := incidentID(c); err != nil {
 		return err
 	}
 	p := s.query(c)
@@ -46,10 +45,9 @@ func (s *Server) reproduce(c echo.Context) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
-	inc, err := s.deps.Incidents.Get(ctx, id)
+	inc, err := s.load(c)
 	if err != nil {
-		return storeFault(err)
+		return err
 	}
 	f := pick(inc, wanted)
 	switch {
@@ -57,13 +55,15 @@ func (s *Server) reproduce(c echo.Context) error {
 		return badField("finding", "the incident has no finding of that id")
 	case f == nil:
 		return problem(http.StatusNotFound, "the incident's findings are not stored")
+	case servicesOf(c).Limited() && !f.Local():
+		return problem(http.StatusForbidden, "the finding's number counts requests to any service; a key for all services may take it again")
 	case f.Measure.Aggregate == "":
 		return problem(http.StatusConflict, "the finding carries no measure, so there is nothing to run again")
 	}
 	if err := s.record(c, "evidence.reproduce", inc.ID, f.ID); err != nil {
 		return err
 	}
-	sql, args, value, events, err := s.deps.Store.Reproduce(ctx, f.Measure)
+	sql, args, value, events, err := s.deps.Store.Reproduce(c.Request().Context(), f.Measure)
 	if err != nil {
 		return unavailable("the store did not answer", err)
 	}

@@ -53,6 +53,7 @@ func (s *Server) routes() []route {
 
 		{http.MethodGet, "/v1/metrics/security", readers, s.showSecurity},
 		{http.MethodGet, "/v1/events", readers, s.searchEvents},
+		{http.MethodGet, "/v1/events/export", readers, s.exportEvents},
 		{http.MethodGet, "/v1/rules", readers, s.listRules},
 		{http.MethodPost, "/v1/rules/backtest", analysts, s.backtest},
 		{http.MethodPost, "/v1/rules/reload", admins, s.reloadRules},

@@ -41,7 +41,10 @@ func (s *Server) showSecurity(c echo.Context) error {
 	if until.IsZero() {
 		until = p.now.UTC()
 	}
-	m := securityMetrics{Security: s.deps.Incidents.Security(since, until), BlindSpots: s.blindSpots()}
+	m := securityMetrics{Security: s.deps.Incidents.Security(since, until, p.services), BlindSpots: []blindSpot{}}
+	if !p.services.Limited() { // a source may carry any service's requests
+		m.BlindSpots = s.blindSpots()
+	}
 	if len(format) == 1 && format[0] == "prometheus" {
 		reg := prometheus.NewRegistry()
 		reg.MustRegister(m)

@@ -90,7 +90,7 @@ func (s *Server) getEntity(c echo.Context) error {
 	}
 	e := detect.Entity{Type: detect.EntityType(plainParam(c, "type")), Value: plainParam(c, "value")}
 	p := s.query(c)
-	from, to, service := p.time("from"), p.time("to"), p.text("service")
+	from, to, service := p.time("from"), p.time("to"), p.service("service")
 	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
 		p.fault("to", "want a time after from")
 	}
@@ -102,7 +102,7 @@ func (s *Server) getEntity(c echo.Context) error {
 	}
 	from, to = s.seriesSpan(from, to)
 	out := entityProfile{Entity: e, Incidents: []*incident.Incident{}}
-	ctx, filter := c.Request().Context(), incident.Filter{Entity: string(e.Type) + ":" + e.Value}
+	ctx, filter := c.Request().Context(), incident.Filter{Entity: string(e.Type) + ":" + e.Value, Within: p.services}
 	var err error
 	switch e.Type {
 	case detect.EntityUser, detect.EntityClient:
@@ -112,10 +112,17 @@ func (s *Server) getEntity(c echo.Context) error {
 		} else if !k.User {
 			k.Value = addr.Unmap().String()
 		}
+		if p.services.Limited() { // what is known of an actor is known over all services
+			out.Series = baseline.HourlySeries(from, []float64{})
+			break
+		}
 		if out.Series, out.Profile, err = s.deps.Behaviour.ActorSeries(ctx, k, from, to); err == nil {
 			out.Sets, err = s.deps.Behaviour.ActorSets(ctx, k)
 		}
 	case detect.EntityService:
+		if err := covered(c, "value", e.Value); err != nil {
+			return err
+		}
 		out.Series, err = s.deps.Behaviour.EndpointSeries(ctx, []baseline.EndpointKey{{Service: e.Value}}, from, to)
 	case detect.EntityEndpoint:
 		method, route, ok := strings.Cut(e.Value, " ")

@@ -78,10 +78,11 @@ func (s *Server) follow(c echo.Context, w *eventWriter, f incident.Filter, after
 		changes, wake := s.deps.Incidents.Changes(after, streamBatch)
 		for _, ch := range changes {
 			after = ch.Seq
-			if !f.Match(ch.Incident) {
+			inc := f.Match(ch.Incident)
+			if inc == nil {
 				continue
 			}
-			data, err := json.Marshal(ch.Incident)
+			data, err := json.Marshal(inc)
 			if err != nil {
 				s.log.Error("incident does not encode", "incident", ch.Incident.ID, "error", err)
 				return

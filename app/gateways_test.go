@@ -265,7 +265,7 @@ func checkGateway(t *testing.T, s *Server, g gateway, source string) {
 	t.Helper()
 	var got map[string]*event.Event
 	waitFor(t, g.name+" in "+source, func() bool {
-		list, _, err := s.store.FindEvents(context.Background(), time.Time{}, time.Time{}, nil, nil, 1000)
+		list, _, err := s.store.FindEvents(context.Background(), time.Time{}, time.Time{}, nil, nil, nil, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -138,6 +138,20 @@ type Finding struct {
 	Sample []event.Event `json:"sample,omitempty"`
 }
 
+// Local reports whether all that the finding counted happened at its service. A detector that counts by client or user
+// alone counts requests to any service, and may name them in its explanation.
+func (f *Finding) Local() bool {
+	if f.Service == "" {
+		return false
+	}
+	switch f.Entity.Type {
+	case EntityEndpoint, EntityService:
+		return true
+	case EntityClient, EntityUser, EntitySession, EntitySource, EntityDisk:
+	}
+	return f.Measure.within(f.Service)
+}
+
 // BaselineRef says which learned row a finding was held against.
 type BaselineRef struct {
 	Version string          `json:"version"`

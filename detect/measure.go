@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gatewatch/gatewatch/event"
@@ -28,6 +29,16 @@ type Measure struct {
 	FromOpen bool         `json:"from_open,omitempty"`
 	Until    *event.Place `json:"until,omitempty"`
 	Cut      time.Time    `json:"cut"` // ingested_at of the newest event judged when it was taken
+}
+
+// within reports whether the measure counts events of that service alone.
+func (m *Measure) within(service string) bool {
+	for i := range m.Parts {
+		if !m.Parts[i].Measure.within(service) {
+			return false
+		}
+	}
+	return len(m.Parts) > 0 || slices.Contains(m.Where, Condition{Field: "service", Op: OpEqual, Value: service})
 }
 
 // Aggregate names how events become a number.

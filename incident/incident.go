@@ -106,6 +106,10 @@ type Signal struct {
 	Expected    float64         `json:"expected"`
 	Unit        string          `json:"unit,omitempty"`
 	Explanation string          `json:"explanation"`
+	// Services are those that its findings named. Local says that all it counted happened there: a detector that counts by
+	// client or user alone counts requests to any service.
+	Services []string `json:"services,omitempty"`
+	Local    bool     `json:"local,omitempty"`
 }
 
 // Note is a remark by a person.

@@ -192,8 +192,8 @@ func (m *Manager) Each(ctx context.Context, f Filter, fn func(*Incident) error) 
 	m.mu.RLock()
 	var all []*Incident
 	for i := range m.list {
-		if r := &m.list[i]; f.matches(r) {
-			all = append(all, r.rec.Incident)
+		if r := f.matches(&m.list[i]); r != nil {
+			all = append(all, r.inc)
 		}
 	}
 	m.mu.RUnlock()
@@ -213,7 +213,7 @@ func (m *Manager) Each(ctx context.Context, f Filter, fn func(*Incident) error) 
 			return err
 		}
 		for _, inc := range chunk {
-			if err := fn(withDetails(inc, details[inc.ID])); err != nil {
+			if err := fn(withDetails(inc, details[inc.ID]).Within(f.Within)); err != nil {
 				return err
 			}
 		}

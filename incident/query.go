@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
 )
 
 // Filter selects incidents. An empty member selects all; the values of one member are alternatives.
@@ -28,6 +29,9 @@ type Filter struct {
 	Until      time.Time // seen before
 	Text       string    // within title, explanation, entity or route, in any case
 	Suppressed Suppressed
+	// Within are the services that the reader may see: what is selected, counted, ordered and returned is the incident as
+	// Incident.Within shows it.
+	Within event.Services
 }
 
 // Suppressed says what a filter does about incidents that a suppression hides.
@@ -44,9 +48,13 @@ func (s Suppressed) shows(hidden bool) bool {
 	return s == SuppressedAll || hidden == (s == SuppressedOnly)
 }
 
-// Match reports whether f selects inc.
-func (f *Filter) Match(inc *Incident) bool {
-	return f.selects(inc) && (f.Text == "" || strings.Contains(inc.text(), strings.ToLower(f.Text)))
+// Match returns inc as far as f's reader may see it when f selects that, nil otherwise.
+func (f *Filter) Match(inc *Incident) *Incident {
+	inc = inc.Within(f.Within)
+	if inc == nil || !f.selects(inc) || f.Text != "" && !strings.Contains(inc.text(), strings.ToLower(f.Text)) {
+		return nil
+	}
+	return inc
 }
 
 // selects is Match but for the text.
@@ -152,8 +160,8 @@ func (m *Manager) List(f Filter, sort, cursor string, limit int) (Page, error) {
 	total := 0
 	m.mu.RLock()
 	for i := range m.list {
-		r := &m.list[i]
-		if !f.matches(r) {
+		r := f.matches(&m.list[i])
+		if r == nil {
 			continue
 		}
 		total++
@@ -161,7 +169,7 @@ func (m *Manager) List(f Filter, sort, cursor string, limit int) (Page, error) {
 		if cursor != "" && order(at, after) <= 0 {
 			continue
 		}
-		top.offer(at, r.rec, limit+1)
+		top.offer(at, r.inc, limit+1)
 	}
 	m.mu.RUnlock()
 	return top.page(sort, limit, total), nil
@@ -169,7 +177,7 @@ func (m *Manager) List(f Filter, sort, cursor string, limit int) (Page, error) {
 
 type found struct {
 	at  position
-	rec *record
+	inc *Incident
 }
 
 // selection keeps the first so many of what it is offered: a heap with the last of them on top.
@@ -192,13 +200,13 @@ func (s *selection) Pop() any {
 	return last
 }
 
-func (s *selection) offer(at position, r *record, limit int) {
+func (s *selection) offer(at position, inc *Incident, limit int) {
 	if len(s.items) < limit {
-		heap.Push(s, found{at, r})
+		heap.Push(s, found{at, inc})
 		return
 	}
 	if s.order(at, s.items[0].at) < 0 {
-		s.items[0] = found{at, r}
+		s.items[0] = found{at, inc}
 		heap.Fix(s, 0)
 	}
 }
@@ -213,7 +221,7 @@ func (s *selection) page(sort string, limit, total int) Page {
 			p.Next = last.cursor()
 			break
 		}
-		p.Incidents = append(p.Incidents, f.rec.Incident)
+		p.Incidents = append(p.Incidents, f.inc)
 	}
 	return p
 }

@@ -11,6 +11,7 @@ import (
 // bound by the memory's latency.
 type row struct {
 	rec      *record
+	inc      *Incident // of rec, or of what a reader may see of it
 	id       string
 	first    int64 // Unix nanoseconds
 	last     int64
@@ -25,10 +26,11 @@ type row struct {
 	text     string // what q is looked for in, in lower case
 }
 
-func rowOf(r *record) row {
-	inc := r.Incident
+func rowOf(r *record) row { return rowOfIncident(r, r.Incident) }
+
+func rowOfIncident(r *record, inc *Incident) row {
 	return row{
-		rec: r, id: inc.ID, first: inc.FirstSeen.UnixNano(), last: inc.LastSeen.UnixNano(), updated: inc.UpdatedAt.UnixNano(),
+		rec: r, inc: inc, id: inc.ID, first: inc.FirstSeen.UnixNano(), last: inc.LastSeen.UnixNano(), updated: inc.UpdatedAt.UnixNano(),
 		events: int64(min(inc.EventCount, 1<<62)), score: int64(inc.Score), severity: inc.Severity, status: inc.Status, kind: inc.Kind,
 		outcome: inc.Outcome,
 		hidden:  inc.SuppressedBy != "", text: inc.text(),
@@ -36,7 +38,31 @@ func rowOf(r *record) row {
 }
 
 // matches is Filter.Match of a folded filter over a row: what needs the whole incident comes last.
-func (f *Filter) matches(r *row) bool {
+func (f *Filter) matches(r *row) *row {
+	if !f.selectsRow(r) {
+		return nil
+	}
+	if f.Within.Limited() {
+		seen := r.inc.Within(f.Within)
+		if seen == nil {
+			return nil
+		}
+		if seen != r.inc {
+			own := rowOfIncident(r.rec, seen)
+			r = &own
+			if !f.selectsRow(r) {
+				return nil
+			}
+		}
+	}
+	if f.Text != "" && !strings.Contains(r.text, f.Text) || f.deep() && !f.selects(r.inc) {
+		return nil
+	}
+	return r
+}
+
+// selectsRow looks at what a row has, but for the text.
+func (f *Filter) selectsRow(r *row) bool {
 	switch {
 	case !f.Suppressed.shows(r.hidden),
 		len(f.Severities) > 0 && !slices.Contains(f.Severities, r.severity),
@@ -48,7 +74,7 @@ func (f *Filter) matches(r *row) bool {
 		!f.Until.IsZero() && r.first >= f.Until.UnixNano():
 		return false
 	}
-	return (f.Text == "" || strings.Contains(r.text, f.Text)) && (!f.deep() || f.selects(r.rec.Incident))
+	return true
 }
 
 // deep reports whether f asks for more than a row has.

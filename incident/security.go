@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
 )
 
 // Security is how detection and the people behind it do, over the incidents that came about in a period. Incidents that a
@@ -50,14 +51,18 @@ type DetectorRecord struct {
 // historyAge is how long an incident's last event lies before the incident itself when it comes out of imported history.
 const historyAge = 26 * time.Hour
 
-// Security sums up the incidents in memory that came about in [since, until); a zero time is no bound.
-func (m *Manager) Security(since, until time.Time) Security {
+// Security sums up the incidents in memory that came about in [since, until), as far as services let them be seen; a zero
+// time is no bound.
+func (m *Manager) Security(since, until time.Time, services event.Services) Security {
 	m.mu.RLock()
 	var list []*Incident
 	for i := range m.list {
-		inc := m.list[i].rec.Incident
+		inc := m.list[i].inc
 		in := !inc.CreatedAt.Before(since) && (until.IsZero() || inc.CreatedAt.Before(until))
-		if in && inc.SuppressedBy == "" {
+		if !in || inc.SuppressedBy != "" {
+			continue
+		}
+		if inc = inc.Within(services); inc != nil {
 			list = append(list, inc)
 		}
 	}
@@ -93,6 +98,9 @@ func (m *Manager) Security(since, until time.Time) Security {
 		}
 		if !end.IsZero() {
 			resolved = append(resolved, max(end.Sub(inc.CreatedAt), 0))
+		}
+		if inc.Detector == "" { // it spans services that are not seen
+			continue
 		}
 		r := records[inc.Detector]
 		if r == nil {

@@ -32,7 +32,7 @@ func TestSecurity(t *testing.T) {
 			set(t, m, inc.ID, StatusFalsePositive)
 		}
 	}
-	s := m.Security(noon, time.Time{})
+	s := m.Security(noon, time.Time{}, nil)
 	want := Took{Count: 2, MedianSeconds: 600, P90Seconds: 1200}
 	if s.Incidents != 4 || s.Open != 2 || s.Acknowledge != want {
 		t.Errorf("%+v, want acknowledged %+v", s, want)
@@ -49,10 +49,10 @@ func TestSecurity(t *testing.T) {
 	if len(s.Detectors) != 2 || s.Detectors[0].ID != "scan" || s.Detectors[0].Precision == nil || *s.Detectors[0].Precision != 0.5 || s.Detectors[1].Precision != nil {
 		t.Errorf("%+v", s.Detectors)
 	}
-	if s := m.Security(noon.Add(2*time.Minute), noon.Add(5*time.Minute)); s.Incidents != 1 {
+	if s := m.Security(noon.Add(2*time.Minute), noon.Add(5*time.Minute), nil); s.Incidents != 1 {
 		t.Errorf("%d incidents in the narrow period", s.Incidents)
 	}
-	if s := m.Security(noon.Add(time.Hour), time.Time{}); s.Incidents != 0 || s.Detect.Count != 0 {
+	if s := m.Security(noon.Add(time.Hour), time.Time{}, nil); s.Incidents != 0 || s.Detect.Count != 0 {
 		t.Errorf("%+v of an empty period", s)
 	}
 }

@@ -63,6 +63,8 @@ func (inc *Incident) signal(f *detect.Finding, more uint64, isNew bool) {
 	}
 	s := &inc.Signals[i]
 	s.Events += more
+	s.Services = union(slices.Clone(s.Services), maxNames, f.Service)
+	s.Local = s.Local && f.Local()
 	if isNew {
 		s.Findings++
 		if stronger(f.Severity, ratio(f.Observed, f.Expected), s.Severity, ratio(s.Observed, s.Expected)) {
@@ -91,7 +93,7 @@ func signalOf(f *detect.Finding) Signal {
 	return Signal{
 		Detector: f.Detector, Title: f.Title, Severity: f.Severity,
 		FirstSeen: f.FirstSeen.UTC(), LastSeen: f.LastSeen.UTC(),
-		Observed: f.Observed, Expected: f.Expected, Unit: f.Unit, Explanation: f.Explanation,
+		Observed: f.Observed, Expected: f.Expected, Unit: f.Unit, Explanation: f.Explanation, Local: f.Local(),
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatewatch/gatewatch/event"
 )
 
 // Filter selects endpoints. An empty member selects all; the values of one member are alternatives.
@@ -18,15 +20,17 @@ type Filter struct {
 	Standings     []Standing
 	Data          string // a class of data
 	Owner         string
-	Auth          string    // an identity kind that it was asked for with
-	Since         time.Time // seen at or after
-	Text          string    // within service, route, owner or data, in any case
+	Auth          string         // an identity kind that it was asked for with
+	Since         time.Time      // seen at or after
+	Text          string         // within service, route, owner or data, in any case
+	Within        event.Services // that the reader may see
 }
 
 // Match reports whether f selects e.
 func (f *Filter) Match(e *Endpoint) bool {
 	switch {
-	case f.Service != "" && e.Service != f.Service,
+	case !f.Within.Covers(e.Service),
+		f.Service != "" && e.Service != f.Service,
 		len(f.Methods) > 0 && !slices.Contains(f.Methods, e.Method),
 		f.Route != "" && !MatchRoute(f.Route, e.Route),
 		len(f.Types) > 0 && !slices.Contains(f.Types, e.Type),

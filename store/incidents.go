@@ -162,10 +162,17 @@ func arrayLiteral(words []string) string {
 	return b.String()
 }
 
-// FindEvents returns up to limit events in [from, to) (zero: no bound) that meet every condition, newest first,
-// beginning after the place before (nil: the newest), and the place to go on from (nil: that was all).
+// FindEvents returns up to limit events in [from, to) (zero: no bound) of the services within that meet every condition,
+// newest first, beginning after the place before (nil: the newest), and the place to go on from (nil: that was all).
 func (s *Store) FindEvents(
-	ctx context.Context, from, to time.Time, where []detect.Condition, before *event.Place, limit int,
+	ctx context.Context, from, to time.Time, where []detect.Condition, within event.Services, before *event.Place, limit int,
 ) ([]*event.Event, *event.Place, error) {
-	return s.SearchEvents(ctx, Search{Query: Query{From: from, To: to, Where: where}, Limit: limit, Before: before})
+	var any [][]detect.Condition
+	for _, name := range within {
+		any = append(any, []detect.Condition{{Field: "service", Op: detect.OpEqual, Value: name}})
+	}
+	if within.Limited() && any == nil {
+		return nil, nil, nil
+	}
+	return s.SearchEvents(ctx, Search{Query: Query{From: from, To: to, Where: where, Any: any}, Limit: limit, Before: before})
 }

@@ -155,14 +155,28 @@ func TestReproduce(t *testing.T) {
 func TestFindEvents(t *testing.T) {
 	s := openTestStore(t)
 	events := someEvents("access.log", 500)
+	for i, e := range events[:10] {
+		e.Service = []string{"", "blog"}[i%2]
+	}
 	if err := s.InsertEvents(t.Context(), "block", events); err != nil {
 		t.Fatal(err)
 	}
-	where := []detect.Condition{{Field: "status", Op: detect.OpGTE, Value: "500"}}
+	if err := s.InsertEvents(t.Context(), "more", someEvents("other.log", 10)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		within event.Services
+		want   int
+	}{{nil, 510}, {event.Services{"shop"}, 500}, {event.Services{"blog"}, 5}, {event.Services{"blog", "shop"}, 505}, {event.Services{"web"}, 0}, {event.Services{}, 0}} {
+		if page, _, err := s.FindEvents(t.Context(), time.Time{}, time.Time{}, nil, c.within, nil, 1000); err != nil || len(page) != c.want {
+			t.Errorf("%v: %d events, %v, want %d", c.within, len(page), err, c.want)
+		}
+	}
+	where := []detect.Condition{{Field: "status", Op: detect.OpGTE, Value: "500"}, {Field: "source", Op: detect.OpEqual, Value: "access.log"}}
 	var got int
 	var before *event.Place
 	for {
-		page, next, err := s.FindEvents(t.Context(), time.Time{}, time.Time{}, where, before, 30)
+		page, next, err := s.FindEvents(t.Context(), time.Time{}, time.Time{}, where, nil, before, 30)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -51,6 +51,7 @@ type Key struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Role      string    `json:"role"`
+	Services  []string  `json:"services,omitempty"` // that it is for; empty: all
 	Prefix    string    `json:"prefix"`
 	CreatedAt time.Time `json:"created_at"`
 	CreatedBy string    `json:"created_by"`
@@ -69,13 +70,14 @@ func (c *Client) Keys(ctx context.Context) ([]Key, error) {
 	return out.Keys, err
 }
 
-// CreateKey makes a key; a zero expiry means never.
-func (c *Client) CreateKey(ctx context.Context, name, role string, expires time.Time) (Key, error) {
+// CreateKey makes a key for the services, for all when there are none; a zero expiry means never.
+func (c *Client) CreateKey(ctx context.Context, name, role string, services []string, expires time.Time) (Key, error) {
 	in := struct {
 		Name      string    `json:"name"`
 		Role      string    `json:"role"`
+		Services  []string  `json:"services,omitempty"`
 		ExpiresAt time.Time `json:"expires_at,omitzero"`
-	}{name, role, expires}
+	}{name, role, services, expires}
 	var k Key
 	err := c.do(ctx, http.MethodPost, "/v1/keys", nil, nil, in, &k)
 	return k, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -38,6 +39,7 @@ func (k *keysCmd) explain(err error) error {
 type keysCreateCmd struct {
 	Role    string        `help:"What the key may do: ${enum}." enum:"agent,viewer,analyst,admin,bouncer" required:""`
 	Name    string        `help:"What the key is for." required:"" placeholder:"NAME"`
+	Service []string      `help:"A service that the key sees and changes, may be repeated; without it the key is for all." placeholder:"SERVICE"`
 	Expires time.Duration `help:"How long the key is good; 0 is for ever." default:"0" placeholder:"DURATION"`
 }
 
@@ -47,7 +49,7 @@ func (c *keysCreateCmd) Run(ctx context.Context, parent *keysCmd, std streams) e
 	if c.Expires > 0 {
 		expires = time.Now().Add(c.Expires).UTC()
 	}
-	key, err := parent.client().CreateKey(ctx, c.Name, c.Role, expires)
+	key, err := parent.client().CreateKey(ctx, c.Name, c.Role, c.Service, expires)
 	if err != nil {
 		return parent.explain(err)
 	}
@@ -64,11 +66,18 @@ func (c *keysListCmd) Run(ctx context.Context, parent *keysCmd, std streams) err
 		return parent.explain(err)
 	}
 	w := tabwriter.NewWriter(std.Out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "ID\tNAME\tROLE\tPREFIX\tCREATED\tLAST USED\tSTATE")
+	_, _ = fmt.Fprintln(w, "ID\tNAME\tROLE\tSERVICES\tPREFIX\tCREATED\tLAST USED\tSTATE")
 	for _, k := range keys {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.Role, k.Prefix, moment(k.CreatedAt), moment(k.LastUsed), stateOf(k))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.Role, servicesOf(k), k.Prefix, moment(k.CreatedAt), moment(k.LastUsed), stateOf(k))
 	}
 	return w.Flush()
+}
+
+func servicesOf(k client.Key) string {
+	if len(k.Services) == 0 {
+		return "all"
+	}
+	return strings.Join(k.Services, ",")
 }
 
 func stateOf(k client.Key) string {

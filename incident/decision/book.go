@@ -278,11 +278,23 @@ func (b *Book) List(f Filter) []Decision {
 	var list []Decision
 	for _, e := range b.byID {
 		if e.Active(now) && f.matches(e) {
-			list = append(list, e.shown())
+			seen, _ := e.shown().Within(f.Within)
+			list = append(list, seen)
 		}
 	}
 	sortDecisions(list)
 	return list
+}
+
+// Get returns one decision, ended ones included; ErrNotFound when there is none of that id.
+func (b *Book) Get(id uint64) (Decision, error) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	e, ok := b.byID[id]
+	if !ok {
+		return Decision{}, ErrNotFound
+	}
+	return e.shown(), nil
 }
 
 // OfIncident returns all decisions of an incident, ended ones included, by id.

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatewatch/gatewatch/event"
 )
 
 // index finds the decisions over an address or a user without walking all.
@@ -77,13 +79,14 @@ func (u Under) Count() { u.hits.Add(1) }
 
 // Check returns the decision that a request of this client and user (either may be empty) is under. A freeze comes before a
 // ban, a ban before the rest. What an allowlist protects is under none: the user for the user's, the address for its own.
-func (b *Book) Check(client netip.Addr, user string) (Under, bool) {
+// Decisions that the asker may not see (Decision.Within) are none.
+func (b *Book) Check(client netip.Addr, user string, within event.Services) (Under, bool) {
 	now := b.now()
 	client = client.Unmap()
 	b.mu.RLock()
 	var best *entry
 	if user != "" {
-		best = strongest(best, b.index.users[user], now)
+		best = strongest(best, b.index.users[user], now, within)
 	}
 	if client.IsValid() {
 		for bits := range b.index.lengths[client.Is4()] {
@@ -91,7 +94,7 @@ func (b *Book) Check(client netip.Addr, user string) (Under, bool) {
 			if err != nil {
 				continue
 			}
-			best = strongest(best, b.index.prefixes[p], now)
+			best = strongest(best, b.index.prefixes[p], now, within)
 		}
 	}
 	b.mu.RUnlock()
@@ -123,9 +126,12 @@ func (b *Book) checkProtects(e *entry, client netip.Addr, user string, now time.
 
 var strength = map[Type]int{Freeze: 4, Ban: 3, Captcha: 2, Throttle: 1}
 
-func strongest(best *entry, list []*entry, now time.Time) *entry {
+func strongest(best *entry, list []*entry, now time.Time, within event.Services) *entry {
 	for _, e := range list {
 		if !e.Active(now) {
+			continue
+		}
+		if _, seen := e.Within(within); !seen {
 			continue
 		}
 		if best == nil || strength[e.Type] > strength[best.Type] {

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatewatch/gatewatch/detect"
+	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
 )
 
@@ -68,6 +69,8 @@ type Decision struct {
 	Policy    string    `json:"policy,omitempty"`
 	Incident  string    `json:"incident,omitempty"`
 	Reason    string    `json:"reason,omitempty"`
+	// Services are those that the incident was about; none for what a person decided.
+	Services []string `json:"services,omitempty"`
 
 	// Refused counts the requests that /v1/check refused for it since the server started.
 	Refused uint64 `json:"refused,omitempty"`
@@ -75,6 +78,21 @@ type Decision struct {
 	EndedAt  time.Time `json:"ended_at,omitzero"` // undone before Until
 	EndedBy  string    `json:"ended_by,omitempty"`
 	EndedWhy string    `json:"ended_why,omitempty"`
+}
+
+// Within returns what somebody who sees some services alone may see of the decision, and whether that is anything. One out of
+// an incident over further services says no more than whom it stops and until when; one out of no incident counts
+// everywhere and is seen by all.
+func (d Decision) Within(services event.Services) (Decision, bool) {
+	if d.Incident == "" || services.CoversAll(d.Services) {
+		return d, true
+	}
+	covered := services.Of(d.Services)
+	if len(covered) == 0 {
+		return Decision{}, false
+	}
+	d.Services, d.Scenario, d.Reason, d.EndedWhy = covered, "incident", "", ""
+	return d, true
 }
 
 // end is when it stops to count: Until, or earlier when it was undone.
@@ -120,6 +138,8 @@ type New struct {
 	Duration string `json:"duration,omitempty"` // a Go duration, default 4h
 	Reason   string `json:"reason,omitempty"`
 	Incident string `json:"incident,omitempty"`
+
+	Services []string `json:"-"` // of the incident
 }
 
 // The bounds of a decision's time.
@@ -156,7 +176,7 @@ func invalid(field, format string, args ...any) error {
 
 // decision checks n and fills in what it leaves open. Errors are *incident.InvalidError.
 func (n New) decision(now time.Time) (Decision, error) {
-	d := Decision{Type: n.Type, CreatedAt: now, Incident: n.Incident, Reason: n.Reason}
+	d := Decision{Type: n.Type, CreatedAt: now, Incident: n.Incident, Reason: n.Reason, Services: n.Services}
 	var err error
 	if d.Scope, d.Value, err = ParseValue(n.Scope, n.Value); err != nil {
 		return d, err

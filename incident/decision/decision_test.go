@@ -265,12 +265,12 @@ func TestCheck(t *testing.T) {
 		{"", "", ""},
 	} {
 		client, _ := netip.ParseAddr(c.client) // the zero address is a case
-		if u, ok := b.Check(client, c.user); u.Type != c.want || ok != (c.want != "") {
+		if u, ok := b.Check(client, c.user, nil); u.Type != c.want || ok != (c.want != "") {
 			t.Errorf("%+v: %s %v", c, u.Type, ok)
 		}
 	}
 	b.now = noon.Add(2 * time.Hour)
-	if u, ok := b.Check(netip.MustParseAddr("203.0.113.9"), ""); !ok || u.Type != Throttle {
+	if u, ok := b.Check(netip.MustParseAddr("203.0.113.9"), "", nil); !ok || u.Type != Throttle {
 		t.Errorf("after its end the ban is %v", u)
 	}
 	for _, n := range []New{{Value: "198.51.100.7"}, {Value: "198.51.0.0/16"}, {Value: "root", Scope: "user"}} {
@@ -358,7 +358,7 @@ func BenchmarkCheck(b *testing.B) {
 	clean := netip.MustParseAddr("192.0.2.9")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := x.Check(clean, "alice"); ok {
+		if _, ok := x.Check(clean, "alice", nil); ok {
 			b.Fatal("banned")
 		}
 	}

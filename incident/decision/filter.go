@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatewatch/gatewatch/event"
 )
 
 // Filter selects decisions as the query of CrowdSec's local API does. An empty member selects all.
@@ -20,6 +22,8 @@ type Filter struct {
 	Contains     bool // Addresses lies within the decision's range; else the decision's within Addresses
 	Simulated    bool // also those that are only watched
 	NoDuplicates bool // of equal (scope, type, value) only the longest
+
+	Within event.Services // that the reader may see; see Decision.Within
 }
 
 // ParseFilter reads a bouncer's query. Unknown parameters are passed over, as are repeated ones but the first.
@@ -69,9 +73,14 @@ func list(q url.Values, name string) []string {
 	return words
 }
 
+// matches looks at what the reader may see of the decision.
 func (f *Filter) matches(e *entry) bool {
+	seen, ok := e.Within(f.Within)
+	if !ok {
+		return false
+	}
 	among := func(list []string, word string) bool { return len(list) == 0 || slices.Contains(list, word) }
-	within := func(w string) bool { return strings.Contains(e.Scenario, w) }
+	within := func(w string) bool { return strings.Contains(seen.Scenario, w) }
 	switch {
 	case e.Simulated && !f.Simulated,
 		!among(f.Scopes, strings.ToLower(string(e.Scope))),

@@ -263,6 +263,7 @@ func (b *Book) Consider(ctx context.Context, inc *incident.Incident) (Decision, 
 	d := Decision{
 		Origin: OriginPolicy, Type: p.Type, Scope: scope, Value: value, Scenario: inc.Detector,
 		Simulated: b.opts.Mode != ModeEnforce, CreatedAt: now, Author: "policy " + p.Name, Policy: p.Name, Incident: inc.ID, Reason: inc.Title,
+		Services: inc.Services,
 	}
 	b.write.Lock()
 	defer b.write.Unlock()

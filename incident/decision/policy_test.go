@@ -91,7 +91,7 @@ func TestMonitorModeBlocksNobody(t *testing.T) {
 	if _, ok, err := b.Consider(context.Background(), attack("203.0.113.9", noon)); !ok || err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := b.Check(netip.MustParseAddr("203.0.113.9"), ""); ok {
+	if _, ok := b.Check(netip.MustParseAddr("203.0.113.9"), "", nil); ok {
 		t.Error("monitor mode refuses a request")
 	}
 	f, _ := ParseFilter(url.Values{})

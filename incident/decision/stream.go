@@ -54,11 +54,13 @@ func (b *Book) Changes(bouncer string, startup bool, f Filter) Delta {
 	}
 	d := Delta{At: now, bouncer: bouncer, next: cursor{seq: b.seq, at: now}}
 	for _, e := range fresh {
-		d.New = append(d.New, e.Decision)
+		seen, _ := e.Within(f.Within)
+		d.New = append(d.New, seen)
 	}
 	for _, e := range over {
 		if !standing[e.same()] {
-			d.Deleted = append(d.Deleted, e.Decision)
+			seen, _ := e.Within(f.Within)
+			d.Deleted = append(d.Deleted, seen)
 		}
 	}
 	sortDecisions(d.New)

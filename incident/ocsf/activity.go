@@ -46,9 +46,9 @@ type HTTPRequest struct {
 
 // HTTPResponse is OCSF's http_response object.
 type HTTPResponse struct {
-	Code    int     `json:"code"`
-	Length  int64   `json:"length,omitempty"`  // bytes
-	Latency float64 `json:"latency,omitempty"` // milliseconds
+	Code    int   `json:"code"`
+	Length  int64 `json:"length,omitempty"`  // bytes
+	Latency int64 `json:"latency,omitempty"` // milliseconds
 }
 
 // TLS is OCSF's tls object.
@@ -101,12 +101,15 @@ func (m *Mapper) Activity(ev *event.Event) Activity {
 	}
 	a.Metadata.UID, a.Metadata.LogName, a.Metadata.Sequence = ev.ID(), ev.Source, ev.Position
 	a.Metadata.LoggedTime = millis(ev.IngestedAt)
+	if a.Actor != nil {
+		a.Metadata.Profiles = []string{"host"} // which the class has its actor from
+	}
 	a.HTTPRequest = &HTTPRequest{
 		UID: ev.RequestID, Method: ev.Method, Version: ev.Protocol, Length: max(ev.BytesIn, 0), Referrer: ev.Referer, UserAgent: ev.UserAgent, URL: urlOf(ev),
 	}
 	if ev.Status != 0 {
 		a.StatusCode = strconv.Itoa(ev.Status)
-		a.HTTPResponse = &HTTPResponse{Code: ev.Status, Length: max(ev.BytesOut, 0), Latency: max(ev.UpstreamMS, 0)}
+		a.HTTPResponse = &HTTPResponse{Code: ev.Status, Length: max(ev.BytesOut, 0), Latency: int64(max(ev.UpstreamMS, 0))}
 	}
 	a.Duration = int64(max(ev.DurationMS, 0))
 	if ev.TLSVersion != "" {
@@ -165,9 +168,11 @@ func sourceOf(ev *event.Event) *Endpoint {
 	return e
 }
 
+// destinationOf is never empty: the class wants an endpoint, and that one of its names is known. A gateway of which the log
+// tells nothing is called by its log.
 func destinationOf(ev *event.Event) *Endpoint {
 	if ev.Service == "" && ev.Host == "" && ev.Upstream == "" {
-		return nil
+		return &Endpoint{Name: ev.Source}
 	}
 	return &Endpoint{SvcName: ev.Service, Hostname: ev.Host, Name: ev.Upstream}
 }

@@ -263,7 +263,7 @@ func (e *answerError) Error() string {
 	case http.StatusUnauthorized:
 		text += " (is the key right, and not revoked?)"
 	case http.StatusForbidden:
-		text += " (the key needs the role agent)"
+		text += " (the key needs the role agent, and has to be for the services of the events)"
 	}
 	return text
 }
