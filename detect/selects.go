@@ -129,7 +129,8 @@ var texts = map[string]func(*event.Event) string{
 	"referer": func(e *event.Event) string { return e.Referer }, "user_agent": func(e *event.Event) string { return e.UserAgent },
 	"ua_family": func(e *event.Event) string { return e.UAFamily }, "tls_version": func(e *event.Event) string { return e.TLSVersion },
 	"request_id": func(e *event.Event) string { return e.RequestID }, "upstream": func(e *event.Event) string { return e.Upstream },
-	"country": func(e *event.Event) string { return e.Country }, "city": func(e *event.Event) string { return e.City },
+	"gateway_action": func(e *event.Event) string { return e.GatewayAction },
+	"country":        func(e *event.Event) string { return e.Country }, "city": func(e *event.Event) string { return e.City },
 	"as_org": func(e *event.Event) string { return e.ASOrg },
 }
 

@@ -12,7 +12,7 @@ func (e *Event) Clone() Event {
 	for _, s := range []*string{
 		&out.Source, &out.Service, &out.Format, &out.User, &out.Session, &out.AuthScheme, &out.Method, &out.Scheme,
 		&out.Host, &out.Path, &out.Query, &out.Protocol, &out.RequestLine, &out.Route, &out.Referer, &out.UserAgent,
-		&out.UAFamily, &out.TLSVersion, &out.RequestID, &out.Upstream, &out.Country, &out.City, &out.ASOrg,
+		&out.UAFamily, &out.TLSVersion, &out.RequestID, &out.Upstream, &out.GatewayAction, &out.Country, &out.City, &out.ASOrg,
 	} {
 		*s = strings.Clone(*s)
 	}

@@ -40,6 +40,7 @@ type decoded struct {
 	TLSVersion  string     `json:"tls_version"`
 	RequestID   string     `json:"request_id"`
 	Upstream    string     `json:"upstream"`
+	Action      string     `json:"gateway_action"`
 	Country     string     `json:"country"`
 	City        string     `json:"city"`
 	Lat         float64    `json:"lat"`
@@ -63,7 +64,7 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 		Host: d.Host, Path: d.Path, Query: d.Query, Protocol: d.Protocol, RequestLine: d.RequestLine, Route: d.Route,
 		ObjectIDs: d.ObjectIDs, Status: d.Status, BytesIn: orAbsent(d.BytesIn), BytesOut: orAbsent(d.BytesOut),
 		DurationMS: orAbsent(d.DurationMS), UpstreamMS: orAbsent(d.UpstreamMS), Referer: d.Referer, UserAgent: d.UserAgent,
-		UAFamily: d.UAFamily, IsBot: d.IsBot, TLSVersion: d.TLSVersion, RequestID: d.RequestID, Upstream: d.Upstream,
+		UAFamily: d.UAFamily, IsBot: d.IsBot, TLSVersion: d.TLSVersion, RequestID: d.RequestID, Upstream: d.Upstream, GatewayAction: d.Action,
 		Country: d.Country, City: d.City, Lat: d.Lat, Lon: d.Lon, ASN: d.ASN, ASOrg: d.ASOrg, Signatures: d.Signatures, AttackScore: d.AttackScore,
 	}
 	if d.Time.IsZero() {

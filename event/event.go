@@ -63,6 +63,10 @@ type Event struct {
 	RequestID  string
 	Upstream   string
 
+	// GatewayAction is what the gateway says it did about the request beside answering it: one of the Action values, empty
+	// when the log says nothing of the kind.
+	GatewayAction string
+
 	Country string  // ISO 3166-1 alpha-2, upper case
 	City    string  // English name
 	Lat     float64 // degrees; Lat and Lon both zero: unknown

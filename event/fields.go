@@ -31,6 +31,7 @@ var fieldTable = []struct {
 	{"ua_family", func(e *Event) bool { return e.UAFamily != "" }},
 	{"tls_version", func(e *Event) bool { return e.TLSVersion != "" }},
 	{"request_id", func(e *Event) bool { return e.RequestID != "" }},
+	{"gateway_action", func(e *Event) bool { return e.GatewayAction != "" }},
 	{"upstream", func(e *Event) bool { return e.Upstream != "" }},
 	{"service", func(e *Event) bool { return e.Service != "" }},
 	{"country", func(e *Event) bool { return e.Country != "" }},

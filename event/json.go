@@ -62,6 +62,7 @@ func (e *Event) AppendJSON(b []byte) []byte {
 	w.str("tls_version", e.TLSVersion)
 	w.str("request_id", e.RequestID)
 	w.str("upstream", e.Upstream)
+	w.str("gateway_action", e.GatewayAction)
 	w.str("country", e.Country)
 	w.str("city", e.City)
 	if e.Lat != 0 || e.Lon != 0 {

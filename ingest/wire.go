@@ -146,6 +146,8 @@ func stringField(key string, ev *event.Event) *string {
 		return &ev.RequestID
 	case "upstream":
 		return &ev.Upstream
+	case "gateway_action":
+		return &ev.GatewayAction
 	case "country":
 		return &ev.Country
 	case "city":

@@ -25,7 +25,7 @@ func fullEvent() event.Event {
 		AuthScheme: "jwt", Method: "GET", Scheme: "https", Host: "shop.example.com", Path: "/a \"b\"\\\t\x01é", Query: "q=1",
 		Protocol: "HTTP/2.0", RequestLine: "junk", Route: "/a/{id}", ObjectIDs: []string{"1", "zwei"}, Status: 404, BytesIn: 0,
 		BytesOut: 1 << 40, DurationMS: 0.5, UpstreamMS: 12, Referer: "https://example.com/", UserAgent: "curl/8", UAFamily: "curl",
-		IsBot: true, TLSVersion: "TLSv1.3", RequestID: "r", Upstream: "203.0.113.9:80", Country: "DE", City: "Köln", Lat: 50.9,
+		IsBot: true, TLSVersion: "TLSv1.3", RequestID: "r", Upstream: "203.0.113.9:80", GatewayAction: event.ActionWAFAlert, Country: "DE", City: "Köln", Lat: 50.9,
 		Lon: -6.9, ASN: 4294967295, ASOrg: "Example AS",
 	}
 }

@@ -20,7 +20,7 @@ func awsALB() Format {
 
 var elbSlots = []slot{
 	slotTime, slotClient, slotUpstream, slotDuration, slotUpTime, slotStatus, slotBytesIn, slotBytesOut,
-	slotRequest, slotURL, slotAgent, slotTLS, slotService, slotRequestID,
+	slotRequest, slotURL, slotAgent, slotTLS, slotService, slotRequestID, slotAction,
 }
 
 func scanALB(line string, r *record) error {
@@ -45,8 +45,17 @@ func scanALB(line string, r *record) error {
 	}
 	r.put(slotRequestID, unitNone, 1, v[1])
 	r.put(slotHost, unitNone, 1, v[2])
+	var w [3]string // priority of the rule, creation time, actions
+	if t.fill(w[:]) == 3 && w[2] == "waf" {
+		status, _ := r.get(slotStatus)
+		r.put(slotAction, unitNone, 1, albActions[status])
+	}
 	return nil
 }
+
+// albActions are what AWS WAF did where it alone answered (actions_executed is "waf"), by the status: blocked, a CAPTCHA, a
+// challenge.
+var albActions = map[string]string{"403": event.ActionWAFBlock, "405": event.ActionChallenge, "202": event.ActionChallenge}
 
 // putELB reads the columns that both load balancers have, from the time to the TLS version.
 func (r *record) putELB(t *tokens) error {
@@ -167,8 +176,20 @@ func awsWAF() Format {
 			"httpRequest.headers.referer": {slotReferer, 0, 1}, "httpRequest.headers.x-forwarded-for": {slotForward, 0, 1},
 			"httpRequest.headers.authorization": {slotAuth, 0, 1}, "httpRequest.headers.cookie": {slotCookie, 0, 1},
 			"httpRequest.headers.x-api-key": {slotAPIKey, 0, 1},
+			"action":                        {slotAction, 0, 2}, "nonTerminatingMatchingRules.action": {slotAction, 0, 1},
+			"ruleGroupList.nonTerminatingMatchingRules.action": {slotAction, 0, 1}, "terminatingRuleType": {slotMessage, 0, 1},
 		},
+		prepare: awsWAFPrepare,
 	})
+}
+
+// awsWAFPrepare calls what a rate-based rule refused by its name.
+func awsWAFPrepare(r *record) error {
+	kind, _ := r.get(slotMessage)
+	if word, _ := r.get(slotAction); word == event.ActionWAFBlock && kind == "RATE_BASED" {
+		r.put(slotAction, unitNone, 2, event.ActionRateLimit)
+	}
+	return nil
 }
 
 // apiGatewayJSON is API Gateway's JSON example and the variables that people add.

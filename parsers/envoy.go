@@ -20,6 +20,9 @@ var envoyOperators = map[string]column{
 	"UPSTREAM_CLUSTER":                       {slotUpstream, 0, 1},
 	"UPSTREAM_CLUSTER_RAW":                   {slotUpstream, 0, 1},
 	"ROUTE_NAME":                             {},
+	"RESPONSE_FLAGS":                         {slotAction, 0, 1},
+	"RESPONSE_FLAGS_LONG":                    {slotAction, 0, 1},
+	"RESPONSE_CODE_DETAILS":                  {slotAction, 0, 2},
 	"DOWNSTREAM_REMOTE_ADDRESS":              {slotClient, 0, 2},
 	"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": {slotClient, 0, 3},
 	"DOWNSTREAM_DIRECT_REMOTE_ADDRESS":       {slotPeer, 0, 1},
@@ -165,6 +168,7 @@ func envoyJSON() Format {
 			"downstream_remote_address": {slotClient, 0, 1}, "requested_server_name": {slotHost, 0, 0}, "referer": {slotReferer, 0, 1},
 			"scheme": {slotScheme, 0, 1}, "downstream_tls_version": {slotTLS, 0, 1}, "authorization": {slotAuth, 0, 1},
 			"downstream_direct_remote_address": {slotPeer, 0, 1}, "x_api_key": {slotAPIKey, 0, 1},
+			"response_flags": {slotAction, 0, 1}, "response_code_details": {slotAction, 0, 2},
 		},
 		finish: envoyFinish,
 	})

@@ -69,7 +69,7 @@ func nginxError() Format {
 			`2025/03/10 13:55:40 [error] 31#31: *10 open() "/srv/x, client: 192.0.2.99, server: s, request: "GET / HTTP/1.1", host: "x" failed (2: No such file or directory), client: 203.0.113.77, server: _, request: "GET /x,%20client:%20192.0.2.99 HTTP/1.1", upstream: "http://10.0.0.9:80/x", host: "shop.example.com"`,
 		},
 	}, scanParser{scan: scanNginxError, finish: keepAuthority},
-		slotTime, slotClient, slotRequest, slotHost, slotReferer, slotUpstream, slotStatus, slotUser)
+		slotTime, slotClient, slotRequest, slotHost, slotReferer, slotUpstream, slotStatus, slotUser, slotAction)
 }
 
 // scanNginxError reads: time [level] pid#tid: *connection message, client: …, server: …, request: "…", ….
@@ -127,6 +127,10 @@ func keepAuthority(_ *record, ev *event.Event) error {
 // putNginxMessage takes from the message what is known of the answer, and the user whose password was wrong.
 func (r *record) putNginxMessage(message string) {
 	r.put(slotStatus, unitNone, 1, statusOf(message, nginxStatus))
+	if !r.putFirewall(message) {
+		r.put(slotAction, unitNone, 1, actionOf(message, nginxActions))
+		r.put(slotAction, unitNone, 1, naxsiAction(message))
+	}
 	if _, rest, ok := strings.Cut(message, ` user "`); ok {
 		if user, after, ok := strings.Cut(rest, `"`); ok && (strings.HasPrefix(after, ": password mismatch") || strings.HasPrefix(after, " was not found in")) {
 			r.put(slotUser, unitBasic, 1, user)
@@ -212,7 +216,7 @@ func apacheError() Format {
 			`[Mon Mar 10 13:55:39.000001 2025] [mpm_event:notice] [pid 1:tid 1] AH00489: Apache/2.4.62 (Debian) configured -- resuming normal operations`,
 		},
 	}, scanParser{scan: scanApacheError, escapes: true},
-		slotTime, slotClient, slotUser, slotPath, slotHost, slotReferer, slotRequestID, slotStatus)
+		slotTime, slotClient, slotUser, slotPath, slotHost, slotReferer, slotRequestID, slotStatus, slotAction)
 }
 
 func scanApacheError(line string, r *record) error {
@@ -240,6 +244,9 @@ func scanApacheError(line string, r *record) error {
 	message = strings.TrimPrefix(message, " ")
 	r.putModSecurity(message)
 	r.put(slotStatus, unitNone, 1, statusOf(message, apacheStatus))
+	if _, ok := r.get(slotAction); !ok {
+		r.put(slotAction, unitNone, 1, actionOf(line[end:], apacheActions))
+	}
 	if user, path, ok := apacheUser(message); ok {
 		r.put(slotUser, unitBasic, 1, user)
 		r.put(slotPath, unitNone, 0, path)
@@ -281,7 +288,7 @@ func apacheUser(message string) (user, path string, ok bool) {
 // putModSecurity reads the labels that ModSecurity and Coraza put behind a message. The last of a name counts: the
 // matched data before may imitate them.
 func (r *record) putModSecurity(message string) {
-	if !strings.Contains(message, "ModSecurity: ") && !strings.Contains(message, "Coraza: ") {
+	if !r.putFirewall(message) {
 		return
 	}
 	r.put(slotHost, unitNone, 1, label(message, `[hostname "`))

@@ -9,14 +9,14 @@ var slotField = [slotCount]string{
 	slotProtocol: "protocol", slotScheme: "scheme", slotHost: "host", slotStatus: "status", slotBytesOut: "bytes_out",
 	slotBytesIn: "bytes_in", slotDuration: "duration_ms", slotEnd: "duration_ms", slotUpTime: "upstream_ms", slotReferer: "referer",
 	slotAgent: "user_agent", slotTLS: "tls_version", slotRequestID: "request_id", slotUpstream: "upstream",
-	slotService: "service", slotRoute: "route", slotAuth: "user", slotCookie: "session", slotAPIKey: "user",
+	slotAction: "gateway_action", slotService: "service", slotRoute: "route", slotAuth: "user", slotCookie: "session", slotAPIKey: "user",
 }
 
 // fieldOrder is the order in which fields are listed: that of the schema.
 var fieldOrder = []string{
 	"time", "service", "client_ip", "user", "session", "method", "scheme", "host", "path", "query", "protocol", "route",
 	"status", "bytes_in", "bytes_out", "duration_ms", "upstream_ms", "referer", "user_agent", "tls_version", "request_id",
-	"upstream",
+	"upstream", "gateway_action",
 }
 
 // slotFields turns a set of slots into the names of event fields, in the schema's order.
@@ -68,7 +68,7 @@ func seen(ev *event.Event, found map[string]bool) {
 		"route": ev.Route != "", "status": ev.Status != 0, "bytes_in": ev.BytesIn >= 0, "bytes_out": ev.BytesOut >= 0,
 		"duration_ms": ev.DurationMS >= 0, "upstream_ms": ev.UpstreamMS >= 0, "referer": ev.Referer != "",
 		"user_agent": ev.UserAgent != "", "tls_version": ev.TLSVersion != "", "request_id": ev.RequestID != "",
-		"upstream": ev.Upstream != "",
+		"upstream": ev.Upstream != "", "gateway_action": ev.GatewayAction != "",
 	} {
 		if has {
 			found[name] = true

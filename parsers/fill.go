@@ -243,7 +243,8 @@ func (r *record) fillRest(ev *event.Event) {
 	if v, ok := r.get(slotAgent); ok {
 		ev.UserAgent = r.header(v, r.unit[slotAgent])
 	}
-	const rare = 1<<slotTLS | 1<<slotRequestID | 1<<slotUpstream | 1<<slotService | 1<<slotRoute | 1<<slotAuth | 1<<slotCookie | 1<<slotAPIKey
+	const rare = 1<<slotTLS | 1<<slotRequestID | 1<<slotUpstream | 1<<slotService | 1<<slotRoute | 1<<slotAuth | 1<<slotCookie | 1<<slotAPIKey |
+		1<<slotAction
 	if r.has&rare == 0 {
 		return
 	}
@@ -254,6 +255,7 @@ func (r *record) fillRest(ev *event.Event) {
 		{slotTLS, &ev.TLSVersion},
 		{slotRequestID, &ev.RequestID},
 		{slotUpstream, &ev.Upstream},
+		{slotAction, &ev.GatewayAction},
 		{slotService, &ev.Service},
 		{slotRoute, &ev.Route},
 		{slotAuth, &ev.Wire.Authorization},

@@ -164,8 +164,27 @@ func cloudflare() Format {
 			"ClientSSLProtocol": {slotTLS, 0, 1}, "EdgeResponseStatus": {slotStatus, 0, 1}, "EdgeResponseBytes": {slotBytesOut, 0, 2},
 			"EdgeResponseBodyBytes": {slotBytesOut, 0, 3}, "OriginIP": {slotUpstream, 0, 1}, "OriginResponseDurationMs": {slotUpTime, unitMilli, 2},
 			"OriginResponseTime": {slotUpTime, unitNano, 1}, "RayID": {slotRequestID, 0, 1}, "ZoneName": {slotService, 0, 1},
+			"SecurityAction": {slotAction, 0, 3}, "SecurityActions": {slotAction, 0, 2}, "FirewallMatchesActions": {slotAction, 0, 1},
+			"WAFAction": {slotAction, 0, 0}, "SecuritySources": {slotMessage, 0, 2}, "FirewallMatchesSources": {slotMessage, 0, 1},
 		},
+		prepare: cloudflarePrepare,
 	})
+}
+
+// cloudflarePrepare tells by the product that spoke whether a block was a firewall's, a limit's or a rule of access
+// (developers.cloudflare.com/logs/reference/security-fields, SecuritySources).
+func cloudflarePrepare(r *record) error {
+	source, ok := r.get(slotMessage)
+	if word, _ := r.get(slotAction); !ok || word != event.ActionWAFBlock {
+		return nil
+	}
+	switch strings.ToLower(source) {
+	case "ratelimit", "l7ddos", "dos":
+		r.put(slotAction, unitNone, 9, event.ActionRateLimit)
+	case "asn", "country", "ip", "iprange", "zonelockdown", "uablock", "firewallrules", "firewallcustom":
+		r.put(slotAction, unitNone, 9, event.ActionDeny)
+	}
+	return nil
 }
 
 // gcpLB is a request in Google Cloud Logging: load balancers, Cloud Run, App Engine, API Gateway.
@@ -186,8 +205,26 @@ func gcpLB() Format {
 			"httpRequest.serverIp": {slotUpstream, 0, 1}, "httpRequest.latency": {slotDuration, unitGo, 1}, "httpRequest.referer": {slotReferer, 0, 1},
 			"httpRequest.protocol": {slotProtocol, 0, 1}, "resource.labels.backend_service_name": {slotService, 0, 2},
 			"resource.labels.service_name": {slotService, 0, 2}, "resource.labels.module_id": {slotService, 0, 1}, "trace": {slotRequestID, 0, 1},
+			"jsonPayload.statusDetails": {slotAction, 0, 2}, "jsonPayload.enforcedSecurityPolicy.outcome": {slotMessage, 0, 1},
+			"jsonPayload.enforcedSecurityPolicy.configuredAction": {slotAction, 0, 1},
+			"jsonPayload.previewSecurityPolicy.outcome":           {slotAction, unitPreview, 0},
 		},
+		prepare: gcpPrepare,
 	})
+}
+
+// gcpPrepare tells what Cloud Armor did (cloud.google.com/armor/docs/request-logging): the configured action counts only
+// where the outcome is DENY.
+func gcpPrepare(r *record) error {
+	outcome, ok := r.get(slotMessage)
+	word, _ := r.get(slotAction)
+	switch {
+	case ok && outcome != "DENY" && word != event.ActionWAFAlert:
+		r.has &^= 1 << slotAction
+	case ok && word != event.ActionRateLimit && word != event.ActionChallenge:
+		r.put(slotAction, unitNone, 9, event.ActionWAFBlock)
+	}
+	return nil
 }
 
 // azureAppGateway is the access log of Azure Application Gateway, both generations.

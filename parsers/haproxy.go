@@ -19,7 +19,7 @@ func haproxy() Format {
 			`203.0.113.9:14856 [10/Mar/2025:13:55:40.120] mysql-in mysql/db1 0/1/5023 1234 -- 4/4/3/3/0 0/0`,
 		},
 	}, scanParser{scan: scanHAProxy, finish: haproxyFinish},
-		slotTime, slotClient, slotRequest, slotStatus, slotBytesOut, slotDuration, slotUpTime, slotUpstream, slotService, slotHost, slotTLS)
+		slotTime, slotClient, slotRequest, slotStatus, slotBytesOut, slotDuration, slotUpTime, slotUpstream, slotService, slotHost, slotTLS, slotAction)
 }
 
 func scanHAProxy(line string, r *record) error {
@@ -62,7 +62,32 @@ func scanHAProxy(line string, r *record) error {
 		r.put(slotStatus, unitNone, 1, v[2])
 	}
 	r.put(slotBytesOut, unitNone, 1, strings.TrimPrefix(v[3], "+"))
+	if rest := line[t.at:]; len(rest) > 9 && rest[:5] == " - - " { // no captured cookies: the usual case
+		r.put(slotAction, unitNone, 1, haproxyAction(rest[5:9], v[2]))
+	} else {
+		after := t
+		var w [3]string // captured cookies, termination state
+		if after.fill(w[:]) == 3 {
+			r.put(slotAction, unitNone, 1, haproxyAction(w[2], v[2]))
+		}
+	}
 	return r.putHAProxyRequest(line[t.at:], t.at)
+}
+
+// haproxyAction tells from a session's termination state (docs.haproxy.org, section 8.5) what a rule of HAProxy's did: PR is a
+// request that the proxy denied (with 400, one that was not HTTP), PT one that it held in a tarpit; LR with 429 an answer of
+// its own.
+func haproxyAction(state, status string) string {
+	if len(state) < 2 || state[0] != 'P' && state[0] != 'L' {
+		return ""
+	}
+	switch {
+	case status == "429" && state[1] == 'R':
+		return event.ActionRateLimit
+	case state[0] == 'P' && (state[1] == 'T' || state[1] == 'R' && status != "400"):
+		return event.ActionDeny
+	}
+	return ""
 }
 
 // putHAProxyTimers reads TR/Tw/Tc/Tr/Ta in milliseconds; the total carries a plus sign with option logasap.

@@ -17,7 +17,7 @@ var haproxyVars = map[string]column{
 	"f": {}, "ft": {}, "b": {slotService, 0, 1}, "be_name": {slotService, 0, 1}, "s": {slotUpstream, 0, 1},
 	"TR": {}, "Tw": {}, "Tc": {}, "Th": {}, "Ti": {}, "Tq": {}, "Td": {}, "Tu": {},
 	"Tr": {slotUpTime, unitMilli, 1}, "Ta": {slotDuration, unitMilli, 2}, "Tt": {slotDuration, unitMilli, 1},
-	"ST": {slotStatus, 0, 1}, "B": {slotBytesOut, 0, 1}, "U": {slotBytesIn, 0, 1}, "CC": {}, "CS": {}, "tsc": {}, "ts": {},
+	"ST": {slotStatus, 0, 1}, "B": {slotBytesOut, 0, 1}, "U": {slotBytesIn, 0, 1}, "CC": {}, "CS": {}, "tsc": {slotMessage, 0, 2}, "ts": {slotMessage, 0, 1},
 	"ac": {}, "fc": {}, "bc": {}, "sc": {}, "rc": {}, "sq": {}, "bq": {}, "lc": {}, "rt": {}, "pid": {}, "H": {}, "o": {},
 	"hr": {}, "hs": {}, "hrl": {}, "hsl": {},
 	"r": {slotRequest, 0, 1}, "HM": {slotMethod, 0, 1}, "HU": {slotTarget, 0, 1}, "HP": {slotPath, 0, 1}, "HPO": {slotPath, 0, 1},
@@ -170,12 +170,15 @@ func (b *haproxyFormat) sample(expr string) column {
 }
 
 // haproxyFormatFinish undoes the encoding, and drops the server <NOSRV>, which is none.
-func haproxyFormatFinish(_ *record, ev *event.Event) error {
+func haproxyFormatFinish(r *record, ev *event.Event) error {
 	for _, v := range []*string{&ev.Path, &ev.Query, &ev.UserAgent, &ev.Referer, &ev.Host, &ev.RequestLine} {
 		*v = unhash(*v)
 	}
 	if strings.HasPrefix(ev.Upstream, "<") {
 		ev.Upstream = ""
+	}
+	if state, ok := r.get(slotMessage); ok {
+		ev.GatewayAction = haproxyAction(state, strconv.Itoa(ev.Status))
 	}
 	return haproxyFinish(nil, ev)
 }

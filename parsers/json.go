@@ -254,7 +254,12 @@ func (j *jsonScanner) array(n *jsonNode) error {
 		case '"':
 			var v string
 			var escaped bool
-			if v, escaped, err = j.str(); err == nil && count < 16 && n.wanted() {
+			v, escaped, err = j.str()
+			switch {
+			case err != nil || count == 16 || !n.wanted():
+			case n.slot == slotAction: // the most telling counts
+				j.take(n, v, escaped)
+			default:
 				joined = join(joined, v, escaped, n.slot)
 				count++
 			}

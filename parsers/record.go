@@ -39,6 +39,7 @@ const (
 	slotAuth           // the Authorization header
 	slotCookie         // the Cookie header
 	slotAPIKey         // an API key or the name of a consumer's key
+	slotAction         // what the gateway did beside answering
 	slotMessage        // free text that a format takes apart itself
 	slotCount
 )
@@ -47,19 +48,22 @@ const (
 type unit uint8
 
 const (
-	unitNone    unit = iota
-	unitSec          // seconds with a fraction; for times, since 1970
-	unitMilli        // milliseconds
-	unitMicro        // microseconds
-	unitNano         // nanoseconds
-	unitGo           // a number with its unit: 1.5ms, 200µs
-	unitAuto         // for times: told by the looks of the value; for durations: seconds when fractional, else ms
-	unitCLF          // 10/Oct/2000:13:55:36 -0700, with or without brackets
-	unitBasic        // for users: from HTTP authentication
-	unitPercent      // percent-encoded twice or with blanks as %20, as CloudFront and IIS (+) write header values
-	unitPlus         // blanks written as plus signs (IIS)
-	unitApache       // Mon Mar 10 13:55:36.120456 2025
-	unitLayout       // unitLayout+n: time in the record's layout n
+	unitNone     unit = iota
+	unitSec           // seconds with a fraction; for times, since 1970
+	unitMilli         // milliseconds
+	unitMicro         // microseconds
+	unitNano          // nanoseconds
+	unitGo            // a number with its unit: 1.5ms, 200µs
+	unitAuto          // for times: told by the looks of the value; for durations: seconds when fractional, else ms
+	unitCLF           // 10/Oct/2000:13:55:36 -0700, with or without brackets
+	unitBasic         // for users: from HTTP authentication
+	unitPercent       // percent-encoded twice or with blanks as %20, as CloudFront and IIS (+) write header values
+	unitPlus          // blanks written as plus signs (IIS)
+	unitPreview       // for actions: what the gateway would have done
+	unitFirewall      // for actions: a message of ModSecurity's
+	unitSeverity      // for actions: the severity of a firewall's rule that matched
+	unitApache        // Mon Mar 10 13:55:36.120456 2025
+	unitLayout        // unitLayout+n: time in the record's layout n
 )
 
 // record holds the raw values of one line by slot. A later value replaces an earlier one of the same or a lower rank.
@@ -88,6 +92,14 @@ func (r *record) reset() {
 func (r *record) put(s slot, u unit, rank uint8, v string) {
 	if v == "" || v == "-" {
 		return
+	}
+	if s == slotAction {
+		if v = actionName(v, u); v == "" {
+			return
+		}
+		if r.has>>slotAction&1 != 0 && r.rank[s] == rank {
+			v = stronger(r.val[s], v)
+		}
 	}
 	bit := uint64(1) << s
 	if r.has&bit != 0 && r.rank[s] > rank {

@@ -21,6 +21,7 @@ var w3cFields = map[string]column{
 	"cs(x-forwarded-for)": {slotForward, unitPlus, 1}, "x-forwarded-for": {slotForward, unitPercent, 1}, "cs(x-real-ip)": {slotClient, 0, 1},
 	"cs(authorization)": {slotAuth, unitPlus, 1}, "ssl-protocol": {slotTLS, 0, 1}, "x-edge-request-id": {slotRequestID, 0, 1},
 	"cs(x-request-id)": {slotRequestID, unitPlus, 1}, "origin-fbl": {slotUpTime, unitSec, 1},
+	"x-edge-result-type": {slotAction, 0, 1}, "x-edge-detailed-result-type": {slotAction, 0, 2},
 }
 
 // cloudfrontDefault is the layout of CloudFront's standard log, for files whose #Fields line lies before the place at

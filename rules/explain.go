@@ -88,6 +88,9 @@ func request(ev *event.Event) string {
 	if ev.RequestLine != "" {
 		s = readable(ev.RequestLine)
 	}
+	if s == "" {
+		s = "a request that the log does not show"
+	}
 	if ev.Status != 0 {
 		s += " (" + strconv.Itoa(ev.Status) + ")"
 	}

@@ -39,6 +39,7 @@ const (
 	fieldTLSVersion
 	fieldRequestID
 	fieldUpstream
+	fieldGatewayAction
 	fieldCountry
 	fieldCity
 	fieldASOrg
@@ -106,6 +107,7 @@ var fieldSpecs = [fieldCount]fieldSpec{
 	{fieldTLSVersion, "tls_version", kindText},
 	{fieldRequestID, "request_id", kindText},
 	{fieldUpstream, "upstream", kindText},
+	{fieldGatewayAction, "gateway_action", kindText},
 	{fieldCountry, "country", kindText},
 	{fieldCity, "city", kindText},
 	{fieldASOrg, "as_org", kindText},
@@ -229,6 +231,8 @@ func fieldText(ev *event.Event, id fieldID) string {
 		return ev.RequestID
 	case fieldUpstream:
 		return ev.Upstream
+	case fieldGatewayAction:
+		return ev.GatewayAction
 	case fieldCountry:
 		return ev.Country
 	case fieldCity:

@@ -153,6 +153,7 @@ func setField(ev *event.Event, name, value string) error {
 		"route": &ev.Route, "session": &ev.Session, "service": &ev.Service, "auth_scheme": &ev.AuthScheme,
 		"scheme": &ev.Scheme, "protocol": &ev.Protocol, "ua_family": &ev.UAFamily, "country": &ev.Country,
 		"tls_version": &ev.TLSVersion, "request_line": &ev.RequestLine, "method": &ev.Method,
+		"gateway_action": &ev.GatewayAction,
 	}
 	if to, ok := texts[name]; ok {
 		*to = value

@@ -66,8 +66,8 @@ func TestCrowdsecScenarios(t *testing.T) {
 		}
 	}
 	t.Logf("%d scenarios, %d of %d expected alerts", ran, found, expected)
-	if found < 47 {
-		t.Errorf("%d of %d expected alerts, want 47: the other two need what only a firewall or an error log tells", found, expected)
+	if found != expected || expected != 49 {
+		t.Errorf("%d of %d expected alerts, want all 49", found, expected)
 	}
 	if ran != 37 {
 		t.Errorf("ran %d scenarios, want all 37", ran)

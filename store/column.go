@@ -114,6 +114,7 @@ var columns = []column{
 	lc("tls_version", kindString, func(e *event.Event) *string { return &e.TLSVersion }),
 	text("request_id", func(e *event.Event) *string { return &e.RequestID }),
 	lc("upstream", kindString, func(e *event.Event) *string { return &e.Upstream }),
+	lc("gateway_action", kindString, func(e *event.Event) *string { return &e.GatewayAction }),
 	lc("country", kindString, func(e *event.Event) *string { return &e.Country }),
 	lc("city", kindString, func(e *event.Event) *string { return &e.City }),
 	float("lat", kindPlain, func(e *event.Event) *float64 { return &e.Lat }),

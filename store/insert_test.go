@@ -46,7 +46,7 @@ func drawEvent(t *rapid.T, position uint64) *event.Event {
 		DurationMS: number.Draw(t, "duration"), UpstreamMS: number.Draw(t, "upstream_ms"),
 		Referer: text.Draw(t, "referer"), UserAgent: text.Draw(t, "agent"), UAFamily: word.Draw(t, "family"),
 		IsBot: rapid.Bool().Draw(t, "bot"), TLSVersion: word.Draw(t, "tls"), RequestID: text.Draw(t, "request"),
-		Upstream: word.Draw(t, "upstream"), Country: word.Draw(t, "country"), City: word.Draw(t, "city"),
+		Upstream: word.Draw(t, "upstream"), GatewayAction: word.Draw(t, "action"), Country: word.Draw(t, "country"), City: word.Draw(t, "city"),
 		Lat: rapid.Float64Range(-90, 90).Draw(t, "lat"), Lon: rapid.Float64Range(-180, 180).Draw(t, "lon"),
 		ASN: rapid.Uint32().Draw(t, "asn"), ASOrg: word.Draw(t, "org"), Signatures: ids.Draw(t, "signatures"),
 		AttackScore: rapid.Float64Range(0, 1).Draw(t, "score"),

@@ -1,6 +1,7 @@
 package ocsf
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,28 +10,33 @@ import (
 
 // Activity is an HTTP Activity (class 4002).
 type Activity struct {
-	ActivityID   int           `json:"activity_id"`
-	ActivityName string        `json:"activity_name"`
-	CategoryUID  int           `json:"category_uid"`
-	CategoryName string        `json:"category_name"`
-	ClassUID     int           `json:"class_uid"`
-	ClassName    string        `json:"class_name"`
-	TypeUID      int           `json:"type_uid"`
-	Time         int64         `json:"time"`
-	SeverityID   int           `json:"severity_id"`
-	Severity     string        `json:"severity"`
-	StatusID     int           `json:"status_id"`
-	StatusCode   string        `json:"status_code,omitempty"`
-	Duration     int64         `json:"duration,omitempty"` // milliseconds
-	Metadata     Metadata      `json:"metadata"`
-	Actor        *Actor        `json:"actor,omitempty"`
-	SrcEndpoint  *Endpoint     `json:"src_endpoint,omitempty"`
-	DstEndpoint  *Endpoint     `json:"dst_endpoint,omitempty"`
-	HTTPRequest  *HTTPRequest  `json:"http_request,omitempty"`
-	HTTPResponse *HTTPResponse `json:"http_response,omitempty"`
-	TLS          *TLS          `json:"tls,omitempty"`
-	RawData      string        `json:"raw_data,omitempty"`
-	Unmapped     *Unmapped     `json:"unmapped,omitempty"`
+	ActivityID   int    `json:"activity_id"`
+	ActivityName string `json:"activity_name"`
+	CategoryUID  int    `json:"category_uid"`
+	CategoryName string `json:"category_name"`
+	ClassUID     int    `json:"class_uid"`
+	ClassName    string `json:"class_name"`
+	TypeUID      int    `json:"type_uid"`
+	Time         int64  `json:"time"`
+	SeverityID   int    `json:"severity_id"`
+	Severity     string `json:"severity"`
+	StatusID     int    `json:"status_id"`
+	StatusCode   string `json:"status_code,omitempty"`
+	// The profile security_control: what the gateway did beside answering.
+	ActionID      int           `json:"action_id,omitempty"`
+	Action        string        `json:"action,omitempty"`
+	DispositionID int           `json:"disposition_id,omitempty"`
+	Disposition   string        `json:"disposition,omitempty"`
+	Duration      int64         `json:"duration,omitempty"` // milliseconds
+	Metadata      Metadata      `json:"metadata"`
+	Actor         *Actor        `json:"actor,omitempty"`
+	SrcEndpoint   *Endpoint     `json:"src_endpoint,omitempty"`
+	DstEndpoint   *Endpoint     `json:"dst_endpoint,omitempty"`
+	HTTPRequest   *HTTPRequest  `json:"http_request,omitempty"`
+	HTTPResponse  *HTTPResponse `json:"http_response,omitempty"`
+	TLS           *TLS          `json:"tls,omitempty"`
+	RawData       string        `json:"raw_data,omitempty"`
+	Unmapped      *Unmapped     `json:"unmapped,omitempty"`
 }
 
 // HTTPRequest is OCSF's http_request object.
@@ -115,11 +121,46 @@ func (m *Mapper) Activity(ev *event.Event) Activity {
 	if ev.TLSVersion != "" {
 		a.TLS = &TLS{Version: ev.TLSVersion}
 	}
+	a.control(ev.GatewayAction)
 	rest := Unmapped{Route: ev.Route, ObjectIDs: ev.ObjectIDs, AuthScheme: ev.AuthScheme, Signatures: ev.Signatures, AttackScore: ev.AttackScore}
 	if rest.Route != "" || rest.AuthScheme != "" || len(rest.ObjectIDs)+len(rest.Signatures) > 0 || rest.AttackScore != 0 {
 		a.Unmapped = &rest
 	}
 	return a
+}
+
+// The actions of the profile security_control.
+const (
+	controlUnknown  = 0
+	controlAllowed  = 1
+	controlDenied   = 2
+	controlObserved = 3
+)
+
+var controlNames = [...]string{"Unknown", "Allowed", "Denied", "Observed"}
+
+// dispositions are the profile's words for an event's gateway_action.
+var dispositions = map[string]struct {
+	action, id int
+	name       string
+}{
+	event.ActionWAFBlock:  {controlDenied, 2, "Blocked"},
+	event.ActionWAFAlert:  {controlObserved, 19, "Alert"},
+	event.ActionWAFNotice: {controlObserved, 17, "Logged"},
+	event.ActionRateLimit: {controlDenied, 25, "Rejected"},
+	event.ActionDelay:     {controlAllowed, 14, "Delayed"},
+	event.ActionChallenge: {controlUnknown, 23, "Challenge"},
+	event.ActionDeny:      {controlDenied, 2, "Blocked"},
+}
+
+// control fills the profile security_control from an event's gateway_action.
+func (a *Activity) control(word string) {
+	d, ok := dispositions[word]
+	if !ok {
+		return
+	}
+	a.Metadata.Profiles = append(slices.Clone(a.Metadata.Profiles), "security_control")
+	a.ActionID, a.Action, a.DispositionID, a.Disposition = d.action, controlNames[d.action], d.id, d.name
 }
 
 func activityStatus(status int) int {

@@ -30,7 +30,7 @@ func sampleEvent() *event.Event {
 	ev.Method, ev.Scheme, ev.Host, ev.Path, ev.Query, ev.Protocol = "POST", "https", "shop.example.com", "/login", "next=%2F", "HTTP/1.1"
 	ev.Status, ev.BytesOut, ev.DurationMS, ev.Route = 401, 120, 12.5, "/login"
 	ev.UserAgent, ev.TLSVersion, ev.Country, ev.ASN = "curl/8.5.0", "TLSv1.3", "DE", 64496
-	ev.Signatures = []string{"sqli"}
+	ev.Signatures, ev.GatewayAction = []string{"sqli"}, event.ActionWAFAlert
 	return &ev
 }
 

@@ -25,7 +25,7 @@ var signs = SignsOf([]Rule{
 	{ID: "reads", Kind: detect.KindDataAccess, Counts: []string{"read"}},
 })
 
-// line makes an event of "CLIENT METHOD TARGET STATUS BYTES SIGNATURE…"; a client a.b stands for 203.0.113.b of user a.
+// line makes an event of "CLIENT METHOD TARGET STATUS BYTES SIGNATURE…", where gateway=ACTION may stand for a signature; a client a.b stands for 203.0.113.b of user a.
 func line(t *testing.T, n int, text string) *event.Event {
 	t.Helper()
 	var ev event.Event
@@ -45,7 +45,13 @@ func line(t *testing.T, n int, text string) *event.Event {
 			t.Fatal(err)
 		}
 	}
-	ev.Signatures = words[5:]
+	for _, w := range words[5:] {
+		if action, ok := strings.CutPrefix(w, "gateway="); ok {
+			ev.GatewayAction = action
+		} else {
+			ev.Signatures = append(ev.Signatures, w)
+		}
+	}
 	return &ev
 }
 
@@ -112,6 +118,12 @@ func TestOutcomes(t *testing.T) {
 			9 GET /.env 200 5000 secret-file
 			! web_attack 9
 			9 GET /.git/config 200 5000 secret-file`, detect.Failed, "alike"},
+		{"a firewall's word where the log has no status", `
+			9 GET /.env 0 - secret-file gateway=waf_block
+			! web_attack 9`, detect.Refused, "refused"},
+		{"a firewall that only watches", `
+			9 GET /.env 0 - secret-file gateway=waf_alert
+			! web_attack 9`, detect.Unclear, "no status"},
 		{"a find after the finding", `
 			x9 9 GET /a#.bak 404 150 secret-file
 			! web_attack 9

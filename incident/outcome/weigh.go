@@ -28,6 +28,8 @@ const (
 // weigh judges one attempt by its answer.
 func (t *Tracker) weigh(ev *event.Event, sign Sign) weighed {
 	switch s := ev.Status; {
+	case stopped(ev.GatewayAction):
+		return weighed{verdict: detect.Refused}
 	case s == 0:
 		return weighed{verdict: detect.Unclear, why: "no status in the log"}
 	case refusal(s):
@@ -50,6 +52,15 @@ func (t *Tracker) weigh(ev *event.Event, sign Sign) weighed {
 		return t.weighTool(ev)
 	}
 	return t.weighPayload(ev)
+}
+
+// stopped reports whether the gateway says that it kept a request from the service.
+func stopped(action string) bool {
+	switch action {
+	case event.ActionWAFBlock, event.ActionDeny, event.ActionRateLimit, event.ActionChallenge:
+		return true
+	}
+	return false
 }
 
 // refusal reports whether a status says no for want of rights.
