@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -14,7 +15,8 @@ import (
 
 // Config says where the store is and how long it keeps what. The zero value, with Options given, is usable.
 type Config struct {
-	// DSN is a server or cluster: clickhouse://user:password@host:9000/database or https://…:8443/database.
+	// DSN is a server or cluster: clickhouse://user:password@host:9000/database (native protocol; TLS with ?secure=true) or
+	// https://user:password@host:8443/database. A port may be left out where it is the usual one.
 	// Empty: the embedded engine, whose options the caller passes in Options.
 	DSN string `yaml:"dsn"`
 	// Database holds the tables; empty: the DSN's, else "gatewatch".
@@ -54,6 +56,8 @@ const (
 
 var dsnScheme = regexp.MustCompile(`^(clickhouse|https?)://`)
 
+var dsnSecure = regexp.MustCompile(`[?&]secure(=|&|$)`)
+
 var databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 
 // Validate returns every fault of the configuration: the key, the value, what is accepted. It never shows the DSN,
@@ -61,7 +65,7 @@ var databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 func (c *Config) Validate() []error {
 	var faults []error
 	if c.DSN != "" {
-		if _, err := clickhouse.ParseDSN(c.DSN); err != nil || !dsnScheme.MatchString(c.DSN) {
+		if _, err := parseDSN(c.DSN); err != nil || !dsnScheme.MatchString(c.DSN) {
 			faults = append(faults, fmt.Errorf("store.dsn (not shown, it may hold a password): "+
 				"want clickhouse://user:password@host:port/database or https://user:password@host:port/database"))
 		}
@@ -87,13 +91,47 @@ func (c *Config) Validate() []error {
 	return faults
 }
 
+// parseDSN reads a DSN. The scheme https stands for TLS by itself, while the driver wants secure=true besides; a host without
+// a port has the usual one of its protocol.
+func parseDSN(dsn string) (*clickhouse.Options, error) {
+	if strings.HasPrefix(dsn, "https://") && !dsnSecure.MatchString(dsn) {
+		separator := "?"
+		if strings.Contains(dsn, "?") {
+			separator = "&"
+		}
+		dsn += separator + "secure=true"
+	}
+	opt, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	for i, addr := range opt.Addr {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			opt.Addr[i] = addr + ":" + usualPort(opt)
+		}
+	}
+	return opt, nil
+}
+
+func usualPort(opt *clickhouse.Options) string {
+	switch {
+	case opt.Protocol == clickhouse.HTTP && opt.TLS != nil:
+		return "8443"
+	case opt.Protocol == clickhouse.HTTP:
+		return "8123"
+	case opt.TLS != nil:
+		return "9440"
+	}
+	return "9000"
+}
+
 // database is the database's effective name.
 func (c *Config) database() string {
 	if c.Database != "" {
 		return c.Database
 	}
 	if c.DSN != "" {
-		if opt, err := clickhouse.ParseDSN(c.DSN); err == nil && opt.Auth.Database != "" {
+		if opt, err := parseDSN(c.DSN); err == nil && opt.Auth.Database != "" {
 			return opt.Auth.Database
 		}
 	}
@@ -136,7 +174,7 @@ func isLoopback(addr string) bool {
 func (c *Config) options() (*clickhouse.Options, error) {
 	var opt clickhouse.Options
 	if c.DSN != "" {
-		parsed, err := clickhouse.ParseDSN(c.DSN)
+		parsed, err := parseDSN(c.DSN)
 		if err != nil {
 			return nil, fmt.Errorf("store.dsn cannot be parsed (not shown, it may hold a password)")
 		}
