@@ -168,6 +168,13 @@ func (p *pool) kill(s *session) {
 	_ = p.killer.Exec("KILL QUERY WHERE Settings['log_comment'] = " + quoteString(s.tag) + " ASYNC")
 }
 
+// alive returns when the engine has answered a statement, with an error or without.
+func (p *pool) alive() {
+	p.killMu.Lock()
+	defer p.killMu.Unlock()
+	_ = p.killer.Exec("SELECT 1") // an error, of memory for example, is an answer
+}
+
 // close ends all idle sessions; the caller has stopped the requests.
 func (p *pool) close() {
 	p.mu.Lock()

@@ -159,6 +159,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, role roleFunc) {
 		out.fail(newException(codeAuthFailed, "AUTHENTICATION_FAILED",
 			"%s: Authentication failed: password is incorrect, or there is no user with such name", clip(user)))
 		return
+	case r.URL.Path == alivePath && !reader:
+		s.pool.alive()
+		return
 	case r.URL.Path != "/":
 		http.NotFound(w, r)
 		return

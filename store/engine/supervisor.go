@@ -33,6 +33,8 @@ type SupervisorOptions struct {
 	Logger *slog.Logger
 	// Registerer takes gatewatch_engine_restarts_total and gatewatch_engine_up. nil registers nothing.
 	Registerer prometheus.Registerer
+
+	beat heartbeat // of a test; the zero value is the steady one
 }
 
 // Supervisor keeps one engine process running. Address and token stay the same across its restarts: the supervisor owns
@@ -43,6 +45,7 @@ type Supervisor struct {
 	token    string
 	listener *net.TCPListener
 	socket   *os.File
+	beat     heartbeat
 
 	cancel   context.CancelFunc
 	done     chan struct{}
@@ -113,7 +116,10 @@ func newSupervisor(opts SupervisorOptions) (*Supervisor, error) {
 		}
 		opts.Command = []string{self, "engine", "run"}
 	}
-	s := &Supervisor{opts: opts, log: opts.Logger, token: rand.Text(), done: make(chan struct{})}
+	s := &Supervisor{opts: opts, log: opts.Logger, token: rand.Text(), done: make(chan struct{}), beat: opts.beat}
+	if s.beat == (heartbeat{}) {
+		s.beat = steady
+	}
 	if s.listener, err = net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
 		return nil, fmt.Errorf("listen for the embedded engine: %w", err)
 	}
@@ -134,10 +140,10 @@ func (s *Supervisor) register(reg prometheus.Registerer) error {
 	}
 	for _, c := range []prometheus.Collector{
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "gatewatch_engine_restarts_total", Help: "Times that the embedded engine died and was started again.",
+			Name: "gatewatch_engine_restarts_total", Help: "Times that the embedded engine died, or hung and was killed, and was started again.",
 		}, func() float64 { return float64(s.restarts.Load()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "gatewatch_engine_up", Help: "Whether the embedded engine is there (1) or starting again (0).",
+			Name: "gatewatch_engine_up", Help: "Whether the embedded engine answers (1), or hangs or is starting again (0).",
 		}, func() float64 {
 			if s.up.Load() {
 				return 1
@@ -152,13 +158,14 @@ func (s *Supervisor) register(reg prometheus.Registerer) error {
 	return nil
 }
 
-// keep watches the child and starts the next one when it ends, at once for the first time and then with growing pauses.
+// keep starts the next child when one ends or hangs, at once for the first time and then with growing pauses.
 func (s *Supervisor) keep(ctx context.Context, child *child) {
 	defer close(s.done)
 	pause := &backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, Multiplier: 2, MaxInterval: 10 * time.Second}
 	pause.Reset()
 	for {
 		started := time.Now()
+		go s.watch(ctx, child)
 		select {
 		case <-ctx.Done():
 			child.stop(s.opts.Config.StopTimeout)
