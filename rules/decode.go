@@ -195,13 +195,21 @@ func appendPercent(dst []byte, s string, plus bool) ([]byte, bool) {
 	return dst, changed
 }
 
-// appendUnescaped decodes HTML entities, \uXXXX, \xXX, overlong UTF-8 and full-width letters.
+// appendUnescaped decodes HTML entities, \uXXXX, \xXX, \NNN, overlong UTF-8 and full-width letters, and drops what is
+// invisible.
 func appendUnescaped(dst []byte, s string) ([]byte, bool) {
 	changed := false
 	for i := 0; i < len(s); {
 		var r rune
 		n := 0
 		switch c := s[i]; {
+		case c >= 0xc2:
+			if n = invisible(s[i:]); n > 0 {
+				changed = true
+				i += n
+				continue
+			}
+			r, n = overlong(s[i:])
 		case c == '&':
 			r, n = entity(s[i:])
 		case c == '\\':
@@ -276,7 +284,7 @@ func entity(s string) (rune, int) {
 	return 0, 0
 }
 
-// escape reads \uXXXX, \u{X} or \xXX at the start of s.
+// escape reads \uXXXX, \u{X}, \xXX or an octal \NNN at the start of s.
 func escape(s string) (rune, int) {
 	switch {
 	case len(s) >= 6 && s[1] == 'u' && s[2] != '{':
@@ -294,8 +302,25 @@ func escape(s string) (rune, int) {
 		if r, ok := hexRune(s[2:4]); ok && r < utf8.RuneSelf {
 			return r, 4
 		}
+	case len(s) >= 4 && (s[1] == '0' || s[1] == '1') && isOctal(s[2]) && isOctal(s[3]):
+		if r := rune(s[1]-'0')<<6 | rune(s[2]-'0')<<3 | rune(s[3]-'0'); r >= ' ' && r < 0x7f {
+			return r, 4
+		}
 	}
 	return 0, 0
+}
+
+func isOctal(c byte) bool { return '0' <= c && c <= '7' }
+
+// invisible is the length of a character at the start of s that shows nothing and joins or turns what stands around it:
+// zero-width spaces, soft hyphens, marks of direction. Filters that compare bytes stumble over them; servers drop them.
+func invisible(s string) int {
+	r, n := utf8.DecodeRuneInString(s)
+	switch {
+	case r == 0x00ad, r == 0xfeff, r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2060 && r <= 0x2064:
+		return n
+	}
+	return 0
 }
 
 // overlong reads an ASCII character written in two to four bytes, or a full-width letter.
@@ -334,7 +359,7 @@ func narrow(r rune) rune {
 		return '\''
 	case r == 0x2215 || r == 0x2044:
 		return '/'
-	case r == 0x00a0 || r == 0x3000 || r == 0xfeff || r >= 0x200b && r <= 0x200f || r == 0x00ad:
+	case r == 0x00a0 || r == 0x3000:
 		return ' '
 	}
 	return r
@@ -376,13 +401,17 @@ func appendSqueezed(dst []byte, s string) ([]byte, bool) {
 }
 
 // appendUnquoted leaves out what a shell leaves out of a word: quotes, backslashes, carets, and variables that are
-// empty ($@, $!, $u). It says false when nothing stood inside a word.
+// empty ($@, $!, $u); and what joins two texts in JavaScript, PHP and SQL ('al'+'ert', 'sys'.'tem', 'a'||'b'). It says false
+// when nothing was left out.
 func appendUnquoted(dst []byte, s string) ([]byte, bool) {
 	changed := false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {
 		case '\'', '"', '\\', '^', '`':
 			changed = true
+			if c == '\'' || c == '"' {
+				i += joint(s[i+1:])
+			}
 			continue
 		case '$':
 			if i+1 < len(s) && strings.IndexByte("@!?*#u", s[i+1]) >= 0 {
@@ -394,6 +423,19 @@ func appendUnquoted(dst []byte, s string) ([]byte, bool) {
 		dst = append(dst, s[i])
 	}
 	return dst, changed
+}
+
+// joint is the length of an operator that joins texts, between the quote before s and the next quote; 0 when there is none.
+func joint(s string) int {
+	inner := strings.TrimLeft(s[:min(len(s), 8)], ` \`)
+	rest := strings.TrimLeft(inner, "+.,|")
+	if rest == inner || len(inner)-len(rest) > 2 {
+		return 0
+	}
+	if rest = strings.TrimLeft(rest, ` \`); rest == "" || rest[0] != '\'' && rest[0] != '"' {
+		return 0
+	}
+	return strings.IndexByte(s, rest[0])
 }
 
 func isHex(c byte) bool {
