@@ -39,12 +39,12 @@ func (r *Report) WriteJSON(w io.Writer) error {
 func (r *Report) WriteText(w io.Writer, top int) error {
 	var b strings.Builder
 	for _, l := range r.Logs {
-		fmt.Fprintf(&b, "%s: %s lines, %s requests", l.Path, thousands(l.Lines), thousands(l.Parsed))
+		fmt.Fprintf(&b, "%s: %s lines, %s requests", l.Path, detect.Thousands(l.Lines), detect.Thousands(l.Parsed))
 		if l.Parsed > 0 {
 			fmt.Fprintf(&b, ", %s to %s, format %s", stamp(l.First), stamp(l.Last), orUnknown(l.Format))
 		}
 		if l.Failed > 0 {
-			fmt.Fprintf(&b, "\n  %s lines could not be read; the first: %s", thousands(l.Failed), l.FirstFailure)
+			fmt.Fprintf(&b, "\n  %s lines could not be read; the first: %s", detect.Thousands(l.Failed), l.FirstFailure)
 		}
 		if l.TruncatedBy != "" {
 			fmt.Fprintf(&b, "\n  the file ends early: %s", l.TruncatedBy)
@@ -85,7 +85,7 @@ func (r *Report) writeIncidents(b *strings.Builder, top int) {
 		b.WriteString("\nNo requests, so there is nothing to find.\n")
 		return
 	}
-	fmt.Fprintf(b, "\n%s incidents", thousands(uint64(len(r.Incidents))))
+	fmt.Fprintf(b, "\n%s incidents", detect.Thousands(uint64(len(r.Incidents))))
 	if len(r.Incidents) == 0 {
 		b.WriteString(".\n")
 		return
@@ -107,7 +107,7 @@ func (r *Report) writeIncidents(b *strings.Builder, top int) {
 			break
 		}
 		fmt.Fprintf(tw, "%3.0f\t%s\t%s %s\t%s\t%s requests\n", float64(inc.Score), inc.Severity, inc.Entity.Type, printable(inc.Entity.Value),
-			span(inc.FirstSeen, inc.LastSeen), thousands(inc.EventCount))
+			span(inc.FirstSeen, inc.LastSeen), detect.Thousands(inc.EventCount))
 		fmt.Fprintf(tw, "\t%s\n", printable(inc.Explanation))
 		if inc.Outcome != "" {
 			fmt.Fprintf(tw, "\t%s: %s\n", strings.ReplaceAll(string(inc.Outcome), "_", " "), printable(inc.OutcomeReason))
@@ -136,15 +136,6 @@ func span(from, to time.Time) string {
 		return stamp(from) + " to " + to.UTC().Format(time.TimeOnly)
 	}
 	return stamp(from) + " to " + stamp(to)
-}
-
-// thousands writes n with commas.
-func thousands(n uint64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 func sortedNames[V any](m map[string]V) []string {

@@ -160,7 +160,7 @@ func (d *conduct) countAgent(ev *event.Event, a *conductHour, emit detect.Emit) 
 		return detect.Finding{
 			Observed: n, Expected: round2(c.bound), Unit: "different user agents", Measure: m,
 			Explanation: fmt.Sprintf("%s sent %s requests in %s under %s different user agents; its own highest is %s a day and the 99.9th percentile of all is %s, from %s",
-				a.key.Value, thousands(uint64(a.n)), lasted(ev.Time.Sub(a.first)), count(n), count(float64(a.own.Agents)), count(crowd.P999), known),
+				a.key.Value, detect.Thousands(uint64(a.n)), lasted(ev.Time.Sub(a.first)), count(n), count(float64(a.own.Agents)), count(crowd.P999), known),
 			Baseline: d.ref(a, crowd, known),
 		}
 	})

@@ -212,7 +212,7 @@ func (d *enumeration) finding(ev *event.Event, k reading, r *reader, own Reader,
 			From:  d.start(), To: d.end(), Until: ownPlace(ev), Cut: d.cut,
 		},
 		Explanation: fmt.Sprintf("%s read %s different objects of %s in %s; the 99.9th percentile for this endpoint is %s an hour%s, from %s",
-			actor.Value, thousands(uint64(n)), k.endpoint, lasted(ev.Time.Sub(r.first)), count(crowd.P999), habit, known), //nolint:gosec // a length
+			actor.Value, detect.Thousands(uint64(n)), k.endpoint, lasted(ev.Time.Sub(r.first)), count(crowd.P999), habit, known), //nolint:gosec // a length
 		Baseline: ref(d.model, k.endpoint.rowKey()+" "+actor.rowKey(), struct {
 			Endpoint Crowd  `json:"endpoint"`
 			Reader   Reader `json:"reader"`

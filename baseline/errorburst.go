@@ -218,7 +218,7 @@ func (d *errorBurst) report(b *bucket, v burst, class *errorClass, said map[stri
 			From:      b.start, To: b.end, Cut: b.lane.cut,
 		},
 		Explanation: fmt.Sprintf("%s of the %s requests to %s in %s ended in %s (%.0f%%); by habit %.2g%% do and hardly ever more than %s would, from %s",
-			thousands(uint64(v.n)), thousands(uint64(c.requests)), c.key.subject(), inWords(b.end.Sub(b.start)), class.words,
+			detect.Thousands(uint64(v.n)), detect.Thousands(uint64(c.requests)), c.key.subject(), inWords(b.end.Sub(b.start)), class.words,
 			100*share, 100*v.rate.Share, count(v.bound), known),
 		Tags:     []string{class.name + "_errors"},
 		Baseline: ref(b.model, c.norm.Key.rowKey(), c.norm, known),

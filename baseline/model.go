@@ -2,8 +2,9 @@ package baseline
 
 import (
 	"fmt"
-	"strings"
 	"time"
+
+	"github.com/gatewatch/gatewatch/detect"
 )
 
 // Model is what was learned from one snapshot. It is immutable once Recompute or LoadModel returned it.
@@ -186,18 +187,5 @@ func history(days int, count uint64, unit string) string {
 	if days == 1 {
 		plural = ""
 	}
-	return fmt.Sprintf("%d day%s, %s %s", days, plural, thousands(count), unit)
-}
-
-// thousands writes n with commas.
-func thousands(n uint64) string {
-	digits := fmt.Sprint(n)
-	var b strings.Builder
-	for i, c := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
+	return fmt.Sprintf("%d day%s, %s %s", days, plural, detect.Thousands(count), unit)
 }

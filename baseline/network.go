@@ -95,7 +95,7 @@ func (d *profile) tellNetwork(ev *event.Event, u *userHour, f *foreignNetwork, e
 			FirstSeen: f.first, EventCount: uint64(f.n), Observed: float64(f.n), Expected: foreignRequests - 1, Unit: "requests",
 			Measure: d.measure(u, ev, is("asn", strconv.Itoa(int(f.asn))), atLeast("status", "1"), below("status", "400")),
 			Explanation: fmt.Sprintf("%s was served %d requests from %s; it is only known from %s, and %d of %s users are from there, from %s",
-				u.user, f.n, networkName(f.asn, ev.ASOrg), networkNames(u.own.Networks), n.By[f.asn], thousands(uint64(n.Users)), known), //nolint:gosec // a count
+				u.user, f.n, networkName(f.asn, ev.ASOrg), networkNames(u.own.Networks), n.By[f.asn], detect.Thousands(uint64(n.Users)), known), //nolint:gosec // a count
 			Baseline: d.ref(u, Crowd{}, known),
 			Tags:     []string{"asn:" + strconv.Itoa(int(f.asn))},
 		}

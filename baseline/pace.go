@@ -85,7 +85,7 @@ func (d *conduct) countGap(ev *event.Event, a *conductHour, emit detect.Emit) {
 		return detect.Finding{
 			Observed: float64(a.n), Expected: leastPaced, Unit: "requests", Measure: d.measure(a, ev),
 			Explanation: fmt.Sprintf("%s sends a request every %s seconds, half of the gaps within %s seconds of one another (%s requests in %s); its hours are not even by habit, from %s, and those of %d of %d users are",
-				a.key.Value, count(median), count(middle), thousands(uint64(a.n)), lasted(ev.Time.Sub(a.first)), known, e.Even, e.Users),
+				a.key.Value, count(median), count(middle), detect.Thousands(uint64(a.n)), lasted(ev.Time.Sub(a.first)), known, e.Even, e.Users),
 			Baseline: d.ref(a, d.model.users, known),
 			Tags:     []string{"automation"},
 		}

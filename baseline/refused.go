@@ -189,7 +189,7 @@ func (d *refused) judgeRun(ev *event.Event, k reading, r *refusedRun, told float
 				From: from, FromOpen: true, To: ev.Time, Until: ownPlace(ev), Cut: d.cut,
 			},
 			Explanation: fmt.Sprintf("%s was refused %s times in a row by %s within %s and then served; no client is refused more than %s times an hour there by habit, from %s",
-				actor.Value, thousands(uint64(n)), norm.Key.subject(), lasted(ev.Time.Sub(first)), count(usual), known),
+				actor.Value, detect.Thousands(uint64(n)), norm.Key.subject(), lasted(ev.Time.Sub(first)), count(usual), known),
 			Baseline: ref(d.model, norm.Key.rowKey(), norm, known),
 		}
 	})

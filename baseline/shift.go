@@ -203,7 +203,7 @@ func (d *shift) finding(b *bucket, c *cell, q *quantity, level *Level, run strea
 		Observed: float64(s.out), Expected: float64(s.n) / 2, Unit: q.unit,
 		Measure: detect.Measure{Aggregate: detect.AggregateCount, Where: where, From: b.start, To: b.end, Cut: b.lane.cut},
 		Explanation: fmt.Sprintf("%s of %s answers of %s in %s "+words+"; the median of its answers is %s by habit and hardly ever leaves %s to %s, from %s",
-			thousands(uint64(s.out)), thousands(uint64(s.n)), c.key.subject(), inWords(b.end.Sub(b.start)), count(bound),
+			detect.Thousands(uint64(s.out)), detect.Thousands(uint64(s.n)), c.key.subject(), inWords(b.end.Sub(b.start)), count(bound),
 			count(level.Median), count(max(level.Low, 0)), count(level.High), known),
 		Tags:     []string{tag},
 		Baseline: ref(b.model, c.norm.Key.rowKey(), c.norm, known),

@@ -211,7 +211,7 @@ func (d *slowRead) finding(ev *event.Event, k reading, r *dayReader, own Reader,
 			From:  from, To: d.end(), Until: ownPlace(ev), Cut: d.cut,
 		},
 		Explanation: fmt.Sprintf("%s read %s different objects of %s in %s; the 99.9th percentile for this endpoint is %s a day%s, from %s",
-			actor.Value, thousands(uint64(n)), k.endpoint, lasted(ev.Time.Sub(first)), count(crowd.P999), habit, known), //nolint:gosec // a length
+			actor.Value, detect.Thousands(uint64(n)), k.endpoint, lasted(ev.Time.Sub(first)), count(crowd.P999), habit, known), //nolint:gosec // a length
 		Baseline: ref(d.model, k.endpoint.rowKey()+" "+actor.rowKey(), struct {
 			Endpoint Crowd  `json:"endpoint"`
 			Reader   Reader `json:"reader"`

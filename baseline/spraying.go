@@ -160,7 +160,7 @@ func (d *refused) judgeCell(ev *event.Event, c *refusedCell, i int, emit detect.
 				From: from, To: d.end(), Until: ownPlace(ev), Cut: d.cut,
 			},
 			Explanation: fmt.Sprintf("%s refused %s %s in %s (%s refusals, %s let in); by habit it hardly ever refuses more than %s %s, from %s",
-				c.norm.Key.subject(), thousands(uint64(n)), kind.unit, lasted(ev.Time.Sub(first)), thousands(events), thousands(uint64(c.accepted)), count(usual[0]), per, known), //nolint:gosec // a length
+				c.norm.Key.subject(), detect.Thousands(uint64(n)), kind.unit, lasted(ev.Time.Sub(first)), detect.Thousands(events), detect.Thousands(uint64(c.accepted)), count(usual[0]), per, known), //nolint:gosec // a length
 			Baseline: ref(d.model, c.norm.Key.rowKey(), c.norm, known),
 		}
 	})

@@ -124,7 +124,7 @@ func (d *refused) judgeClient(ev *event.Event, key EndpointKey, c *refusedClient
 				From: from, To: d.end(), Until: ownPlace(ev), Cut: d.cut,
 			},
 			Explanation: fmt.Sprintf("%s was refused by %s under the names of %s different users in %s; no client is refused under more than %s a day there by habit, from %s",
-				actor.Value, norm.Key.subject(), thousands(uint64(n)), lasted(ev.Time.Sub(first)), count(usual), known), //nolint:gosec // a length
+				actor.Value, norm.Key.subject(), detect.Thousands(uint64(n)), lasted(ev.Time.Sub(first)), count(usual), known), //nolint:gosec // a length
 			Baseline: ref(d.model, norm.Key.rowKey(), norm, known),
 		}
 	})

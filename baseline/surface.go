@@ -168,10 +168,10 @@ func (d *surface) finding(ev *event.Event, c *surfaceCell, s *spell, group []str
 		f.Unit = "successful requests"
 		learned = history(known, d.requests(c.key.Service), "requests")
 		f.Explanation = fmt.Sprintf("%s answered %s requests successfully and never did before, from %s; it was first asked for by %s",
-			c.key.subject(), thousands(uint64(s.n)), learned, whoOf(ev).clone().key().Value)
+			c.key.subject(), detect.Thousands(uint64(s.n)), learned, whoOf(ev).clone().key().Value)
 		if c.kind == surfaceMethod {
 			f.Explanation = fmt.Sprintf("%s: the route never answered %s before, from %s; %s requests were successful, the first ones of %s",
-				c.key.subject(), c.key.Method, learned, thousands(uint64(s.n)), whoOf(ev).clone().key().Value)
+				c.key.subject(), c.key.Method, learned, detect.Thousands(uint64(s.n)), whoOf(ev).clone().key().Value)
 		}
 	default:
 		norm := d.model.Endpoint(c.key)
@@ -179,7 +179,7 @@ func (d *surface) finding(ev *event.Event, c *surfaceCell, s *spell, group []str
 		learned = history(norm.Days, norm.Shape.Successes, "successful requests")
 		f.Unit, f.Expected = "successful requests without credentials", openSuccesses-1
 		f.Explanation = fmt.Sprintf("%s answered %s requests without any credentials successfully; by habit %s of %s had none, from %s",
-			c.key.subject(), thousands(uint64(s.n)), thousands(norm.Shape.Anonymous), thousands(norm.Shape.Successes), learned)
+			c.key.subject(), detect.Thousands(uint64(s.n)), detect.Thousands(norm.Shape.Anonymous), detect.Thousands(norm.Shape.Successes), learned)
 		where = append(where, is("user", ""), is("session", ""), is("auth_scheme", ""))
 	}
 	f.Measure = detect.Measure{

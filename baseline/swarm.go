@@ -148,7 +148,7 @@ func (d *swarm) judge(ev *event.Event, c *swarmCell, a *swarmAgent, n int, emit 
 				From: d.start(), To: d.end(), Until: ownPlace(ev), Cut: d.cut,
 			},
 			Explanation: fmt.Sprintf("%s was asked by %s different clients with the same user agent %q in %s, %.0f%% of all clients there; by habit no user agent has more than %s an hour, from %s",
-				c.norm.Key.subject(), thousands(uint64(n)), agent, lasted(ev.Time.Sub(a.first)), 100*share, count(learned.Top), known), //nolint:gosec // a length
+				c.norm.Key.subject(), detect.Thousands(uint64(n)), agent, lasted(ev.Time.Sub(a.first)), 100*share, count(learned.Top), known), //nolint:gosec // a length
 			Baseline: ref(d.model, c.norm.Key.rowKey(), c.norm, known),
 		}
 	})

@@ -327,12 +327,12 @@ func (t *traffic) finding(b *bucket, v verdict, run streak, group []string) dete
 		f.Title, f.FirstSeen, f.LastSeen = "Traffic has stopped or nearly so", from, b.end
 		f.OWASP, f.MITRE = nil, nil
 		f.Explanation = fmt.Sprintf("%s got %s requests in %s; at this hour of the week it got at least %s in every week known, from %s",
-			c.key.subject(), thousands(uint64(run.requests)), width, count(v.bound*n/dropRatio), known)
+			c.key.subject(), detect.Thousands(uint64(run.requests)), width, count(v.bound*n/dropRatio), known)
 		return f
 	}
 	f.Title = "Traffic spike from many clients"
 	f.Explanation = fmt.Sprintf("%s got %s requests in %s from many clients; at this hour of the week it gets about %s and hardly ever more than %s, from %s",
-		c.key.subject(), thousands(uint64(run.requests)), width, count(v.level*n), count(v.bound*n), known)
+		c.key.subject(), detect.Thousands(uint64(run.requests)), width, count(v.level*n), count(v.bound*n), known)
 	return f
 }
 
@@ -364,7 +364,7 @@ func count(x float64) string {
 	if x < 10 {
 		return fmt.Sprintf("%.2g", x)
 	}
-	return thousands(uint64(math.Round(x)))
+	return detect.Thousands(uint64(math.Round(x)))
 }
 
 func sortedStrings[V any](m map[string]V) []string {

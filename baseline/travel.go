@@ -104,7 +104,7 @@ func (d *profile) judgeTrip(ev *event.Event, u *userHour, emit detect.Emit) {
 		return detect.Finding{
 			FirstSeen: before.at, EventCount: 2, Observed: 2, Expected: 1, Unit: "countries", Measure: m,
 			Explanation: fmt.Sprintf("%s was served from %s and %s later from %s, %s km away, from %s",
-				u.user, before.country, lasted(took), t.country, thousands(uint64(km)), known),
+				u.user, before.country, lasted(took), t.country, detect.Thousands(uint64(km)), known),
 			Baseline: d.ref(u, Crowd{}, known),
 		}
 	})

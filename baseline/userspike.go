@@ -102,7 +102,7 @@ func (d *userSpike) finding(ev *event.Event, k ActorKey, s *spell, own Actor, cr
 			Until: ownPlace(ev), Cut: d.cut,
 		},
 		Explanation: fmt.Sprintf("%s sent %s requests in %s; %s and the 99.9th percentile of all is %s an hour, from %s",
-			k.Value, thousands(uint64(s.n)), lasted(ev.Time.Sub(s.first)), habit, count(crowd.P999), known),
+			k.Value, detect.Thousands(uint64(s.n)), lasted(ev.Time.Sub(s.first)), habit, count(crowd.P999), known),
 		Baseline: ref(d.model, k.rowKey(), struct {
 			Actor Actor `json:"actor"`
 			Crowd Crowd `json:"crowd"`
@@ -133,7 +133,7 @@ func plural(n int, k ActorKey) string {
 	if k.User {
 		word = "users"
 	}
-	return thousands(uint64(n)) + " " + word //nolint:gosec // a length
+	return detect.Thousands(uint64(n)) + " " + word //nolint:gosec // a length
 }
 
 // lasted writes how long something took: "37 minutes", "12 seconds".

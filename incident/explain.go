@@ -95,7 +95,7 @@ func (inc *Incident) explain(lead *Signal) string {
 	}
 	text = sentence(text, inc.Entity.Value)
 	if float64(inc.EventCount) >= 2*max(lead.Observed, 1) { // the lead's sentence tells how it began, not how far it went
-		text += " In all " + plural(inc.EventCount, "event") + " within " + span(max(inc.LastSeen.Sub(inc.FirstSeen), time.Second)) + "."
+		text += " In all " + detect.Plural(inc.EventCount, "event") + " within " + span(max(inc.LastSeen.Sub(inc.FirstSeen), time.Second)) + "."
 	}
 	others := inc.others(lead)
 	if len(others) == 0 {
@@ -112,17 +112,17 @@ func (inc *Incident) explain(lead *Signal) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(s.Title + " (" + plural(s.Events, "event") + ")")
+		b.WriteString(s.Title + " (" + detect.Plural(s.Events, "event") + ")")
 	}
 	b.WriteString(".")
 	return b.String()
 }
 
-// number words a number for people: whole numbers as they are, others with three significant digits.
+// number words a number for people: whole numbers with commas, others with three significant digits.
 func number(v float64, unit string) string {
 	var text string
-	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
-		text = strconv.FormatFloat(v, 'f', -1, 64)
+	if v == math.Trunc(v) && v >= 0 && v < 1e15 {
+		text = detect.Thousands(uint64(v))
 	} else {
 		text = strconv.FormatFloat(v, 'g', 3, 64)
 	}
@@ -130,13 +130,6 @@ func number(v float64, unit string) string {
 		text += " " + unit
 	}
 	return text
-}
-
-func plural(n uint64, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return strconv.FormatUint(n, 10) + " " + noun
 }
 
 // sentence begins s with a capital letter, unless it begins with the name, and ends it with a full stop.

@@ -66,6 +66,9 @@ type Incident struct {
 	Evidence []json.RawMessage `json:"evidence,omitempty"`
 	Findings []detect.Finding  `json:"findings,omitempty"`
 
+	// NextSteps is what to do, the most urgent first: see Advice. Nil in lists and streams, as Evidence is.
+	NextSteps []string `json:"next_steps,omitempty"`
+
 	ScoreParts   []ScorePart `json:"score_parts"`
 	Signals      []Signal    `json:"signals"`  // one a detector, in order of their first event: the story
 	Services     []string    `json:"services"` // all that findings named, at most maxNames, sorted

@@ -223,7 +223,7 @@ func (m *Manager) Each(ctx context.Context, f Filter, fn func(*Incident) error) 
 
 func withDetails(inc *Incident, d Details) *Incident {
 	full := *inc
-	full.Findings, full.Evidence = d.Findings, d.Evidence
+	full.Findings, full.Evidence, full.NextSteps = d.Findings, d.Evidence, inc.Advice()
 	return &full
 }
 

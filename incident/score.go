@@ -43,7 +43,7 @@ func scoreExcess(inc *Incident) (float64, string) {
 // scoreVolume gives two points for every eightfold number of events: a rule fires at its threshold, so what came after it
 // shows here and not in the excess.
 func scoreVolume(inc *Incident) (float64, string) {
-	return math.Log2(float64(max(inc.EventCount, 1))) * 2 / 3, "at least " + plural(inc.EventCount, "event")
+	return math.Log2(float64(max(inc.EventCount, 1))) * 2 / 3, "at least " + detect.Plural(inc.EventCount, "event")
 }
 
 func scoreBreadth(inc *Incident) (float64, string) {
@@ -58,7 +58,7 @@ func scoreBreadth(inc *Incident) (float64, string) {
 func scorePersistence(inc *Incident) (float64, string) {
 	hours := inc.LastSeen.Sub(inc.FirstSeen).Hours()
 	points := math.Log2(float64(max(inc.FindingCount, 1))) + math.Log2(1+hours)
-	return points, fmt.Sprintf("%s within %s", plural(uint64(max(inc.FindingCount, 0)), "finding"), span(inc.LastSeen.Sub(inc.FirstSeen)))
+	return points, fmt.Sprintf("%s within %s", detect.Plural(uint64(max(inc.FindingCount, 0)), "finding"), span(inc.LastSeen.Sub(inc.FirstSeen)))
 }
 
 // judge derives severity, leading numbers, score, title and explanation from the signals.
@@ -85,11 +85,11 @@ func (inc *Incident) judge() {
 func span(d time.Duration) string {
 	switch {
 	case d < time.Minute:
-		return plural(uint64(max(d, 0).Seconds()), "second")
+		return detect.Plural(uint64(max(d, 0).Seconds()), "second")
 	case d < time.Hour:
-		return plural(uint64(d.Minutes()), "minute")
+		return detect.Plural(uint64(d.Minutes()), "minute")
 	case d < 48*time.Hour:
-		return plural(uint64(d.Hours()), "hour")
+		return detect.Plural(uint64(d.Hours()), "hour")
 	}
-	return plural(uint64(d.Hours()/24), "day")
+	return detect.Plural(uint64(d.Hours()/24), "day")
 }

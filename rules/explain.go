@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -39,8 +40,8 @@ func (t *tracker) explain(ev *event.Event, f *detect.Finding, v verdict) string 
 		examples = []string{request(ev)}
 	}
 	words := []string{
-		"{who}", who(f.Entity), "{observed}", strconv.FormatFloat(f.Observed, 'f', -1, 64),
-		"{threshold}", strconv.FormatFloat(f.Expected, 'f', -1, 64), "{unit}", f.Unit,
+		"{who}", who(f.Entity), "{observed}", worded(f.Observed),
+		"{threshold}", worded(f.Expected), "{unit}", f.Unit,
 		"{timespan}", humanSpan(time.Duration(t.span)), "{request}", request(ev),
 		"{examples}", strings.Join(examples, ", "),
 	}
@@ -48,7 +49,7 @@ func (t *tracker) explain(ev *event.Event, f *detect.Finding, v verdict) string 
 	if template == "" {
 		template = "{title}: {who} sent {request}."
 		if t.rule.Correlation != nil {
-			template = "{title}: {who} made {observed} {unit} within {timespan} (threshold {threshold}), for example {examples}."
+			template = "{title}: {who} " + reached(t.rule.Correlation.Type) + " {observed} {unit} within {timespan} (threshold {threshold}), for example {examples}."
 		}
 		words = append(words, "{title}", f.Title)
 	}
@@ -56,6 +57,25 @@ func (t *tracker) explain(ev *event.Event, f *detect.Finding, v verdict) string 
 		template = observedNouns.ReplaceAllString(template, "{observed} $1")
 	}
 	return strings.NewReplacer(words...).Replace(template)
+}
+
+// reached is the verb between the actor and what was counted.
+func reached(t CorrelationType) string {
+	switch t {
+	case ValueCount:
+		return "was seen with"
+	case ValueSum, ValueAvg, ValuePercentile:
+		return "reached"
+	}
+	return "made"
+}
+
+// worded is what was counted: with commas when it is whole.
+func worded(v float64) string {
+	if v == math.Trunc(v) && v >= 0 && v < 1e15 {
+		return detect.Thousands(uint64(v))
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
 // observedNouns matches a plural that follows the number, for the case that there is one.

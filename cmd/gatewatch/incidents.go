@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/gatewatch/gatewatch/api/client"
 	"github.com/gatewatch/gatewatch/incident"
@@ -118,10 +119,10 @@ func orDash(s string) string {
 	return s
 }
 
-// oneLine keeps what clients sent from moving the terminal's cursor.
+// oneLine keeps what clients sent from moving the terminal's cursor or turning the direction of the text.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if !unicode.IsPrint(r) {
 			return '�'
 		}
 		return r
@@ -171,13 +172,17 @@ func tell(out io.Writer, inc *incident.Incident) error {
 	if len(inc.OWASP)+len(inc.MITRE) > 0 {
 		fmt.Fprintf(&b, "refers to %s\n", strings.Join(append(append([]string{}, inc.OWASP...), inc.MITRE...), ", "))
 	}
+	fmt.Fprintf(&b, "\nwhat to do\n")
+	for i, step := range inc.NextSteps {
+		fmt.Fprintf(&b, "  %d. %s\n", i+1, step)
+	}
 	fmt.Fprintf(&b, "\nfindings\n")
 	for _, f := range inc.Findings {
 		fmt.Fprintf(&b, "  %s  %-8s  %s: %s\n", moment(f.FiredAt), f.Severity, oneLine(f.Title), oneLine(f.Explanation))
 	}
 	fmt.Fprintf(&b, "\nevidence\n")
 	for _, e := range inc.Evidence {
-		fmt.Fprintf(&b, "  %s\n", e)
+		fmt.Fprintf(&b, "  %s\n", oneLine(string(e)))
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

@@ -316,3 +316,32 @@ func BenchmarkObserve(b *testing.B) {
 		tr.Observe(&plain, nil)
 	}
 }
+
+// A learned finding carries no events: what its measure counts says how they were answered.
+func TestOutcomeByMeasure(t *testing.T) {
+	sent := []detect.Condition{{Field: "user", Op: detect.OpEqual, Value: "200"}, {Field: "status", Op: detect.OpGTE, Value: "200"}, {Field: "status", Op: detect.OpLT, Value: "300"}}
+	refused := []detect.Condition{{Field: "status", Op: detect.OpGTE, Value: "401"}, {Field: "status", Op: detect.OpLT, Value: "404"}}
+	share := []detect.Condition{{Field: "status", Op: detect.OpGTE, Value: "200", Of: true}, {Field: "status", Op: detect.OpLT, Value: "300", Of: true}}
+	for _, c := range []struct {
+		name   string
+		kind   detect.Kind
+		entity detect.EntityType
+		where  []detect.Condition
+		want   detect.Verdict
+	}{
+		{"objects that were read", detect.KindDataAccess, detect.EntityUser, sent, detect.LikelySucceeded},
+		{"an endpoint's answers", detect.KindDataAccess, detect.EntityEndpoint, sent, detect.Unclear},
+		{"objects that were refused", detect.KindDataAccess, detect.EntityClient, refused, detect.Refused},
+		{"logins that were refused", detect.KindCredential, detect.EntityService, refused, detect.Unclear},
+		{"a share of successes", detect.KindDataAccess, detect.EntityUser, share, detect.Unclear},
+		{"requests", detect.KindAbuse, detect.EntityUser, nil, detect.Unclear},
+	} {
+		var got *detect.Outcome
+		New(Options{}, func(f detect.Finding) { got = f.Outcome }).Emit(detect.Finding{
+			Kind: c.kind, Entity: detect.Entity{Type: c.entity, Value: "ann"}, FiredAt: start, Measure: detect.Measure{Where: c.where},
+		})
+		if got == nil || got.Verdict != c.want || !strings.HasSuffix(got.Reason, ".") {
+			t.Errorf("%s: %+v, want %s", c.name, got, c.want)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package outcome
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gatewatch/gatewatch/detect"
@@ -90,7 +89,7 @@ func (l *ledger) wordSuccess(o *detect.Outcome) {
 // rest adds what became of the other attempts.
 func (l *ledger) rest() string {
 	if n := l.refused + l.failed; n > 0 {
-		return "; " + count(n, "other attempt") + " came to nothing"
+		return "; " + detect.Plural(n, "other attempt") + " came to nothing"
 	}
 	return ""
 }
@@ -102,13 +101,13 @@ func (l *ledger) wordFailure() string {
 	}
 	var told []string
 	if l.refused > 0 {
-		told = append(told, count(l.refused, "attempt")+" refused")
+		told = append(told, detect.Plural(l.refused, "attempt")+" refused")
 	}
 	if l.failed > 0 {
-		told = append(told, count(l.failed, "attempt")+" answered with nothing, or with what anybody gets")
+		told = append(told, detect.Plural(l.failed, "attempt")+" answered with nothing, or with what anybody gets")
 	}
 	if alike > 0 {
-		told = append(told, count(alike, "probe")+" answered alike, whatever was asked for")
+		told = append(told, detect.Plural(alike, "probe")+" answered alike, whatever was asked for")
 	}
 	return sentence(strings.Join(told, ", ") + " (" + l.answers.statuses() + ").")
 }
@@ -179,19 +178,19 @@ func (l *ledger) wordDoors(o *detect.Outcome) *detect.Outcome {
 	}
 	switch {
 	case j.verdict == detect.LikelySucceeded:
-		o.Reason = fmt.Sprintf("%s was answered with %d after %s that were not taken (%s)", at, j.best.first.event.Status, count(j.best.before, "login"), j.best.statuses())
+		o.Reason = fmt.Sprintf("%s was answered with %d after %s that were not taken (%s)", at, j.best.first.event.Status, detect.Plural(j.best.before, "login"), j.best.statuses())
 		if l.used > 0 {
-			o.Reason += ", and " + count(l.used, "further request") + " of this actor " + were(l.used) + " answered since"
+			o.Reason += ", and " + detect.Plural(l.used, "further request") + " of this actor " + were(l.used) + " answered since"
 		}
 		o.Reason += "."
 	case j.taken > 0:
-		o.Reason = fmt.Sprintf("%d of %s were taken: that may as well be people behind one address.", j.taken, count(j.total, "login"))
+		o.Reason = fmt.Sprintf("%d of %s were taken: that may as well be people behind one address.", j.taken, detect.Plural(j.total, "login"))
 	case j.verdict == detect.Refused:
-		o.Reason = fmt.Sprintf("%d of %s were refused, none was taken (%s at %s).", j.refused, count(j.total, "login"), j.best.statuses(), at)
+		o.Reason = fmt.Sprintf("%d of %s were refused, none was taken (%s at %s).", j.refused, detect.Plural(j.total, "login"), j.best.statuses(), at)
 	case j.verdict == detect.Failed:
-		o.Reason = fmt.Sprintf("No answer of %s differs from the others (%s at %s).", count(j.total, "login"), j.best.statuses(), at)
+		o.Reason = fmt.Sprintf("No answer of %s differs from the others (%s at %s).", detect.Plural(j.total, "login"), j.best.statuses(), at)
 	default:
-		o.Reason = fmt.Sprintf("The answers do not tell whether one of %s was taken (%s at %s).", count(j.total, "login"), j.best.statuses(), at)
+		o.Reason = fmt.Sprintf("The answers do not tell whether one of %s was taken (%s at %s).", detect.Plural(j.total, "login"), j.best.statuses(), at)
 	}
 	for i := range l.doors {
 		if w := l.doors[i].first; w != nil && len(o.Witnesses) < mostWitnesses {
@@ -226,48 +225,6 @@ func (d *door) statuses() string {
 	return b.String()
 }
 
-// bySample judges a finding by the answers of its own few events: those that its rule counts are all of one kind.
-func bySample(f *detect.Finding) *detect.Outcome {
-	var seen door
-	var served, refused, missing int
-	var witness []event.Event
-	for i := range f.Sample {
-		s := f.Sample[i].Status
-		switch seen.count(s, f.Sample[i].BytesOut); {
-		case s >= 200 && s < 300 || s == 304:
-			served++
-			witness = f.Sample[i : i+1 : i+1]
-		case refusal(s):
-			refused++
-		case s >= 400 && s < 500:
-			missing++
-		}
-	}
-	all := len(f.Sample)
-	o := &detect.Outcome{Verdict: detect.Unclear, Since: f.FiredAt, At: f.FiredAt}
-	switch {
-	case all == 0:
-		o.Reason = "The answers of these requests are not known."
-	case refused*2 > all:
-		o.Verdict, o.Reason = detect.Refused, "These requests were refused"
-	case missing*2 > all:
-		o.Verdict, o.Reason = detect.Failed, "What was asked for is not there"
-	case (refused+missing)*2 > all:
-		o.Verdict, o.Reason = detect.Failed, "What was asked for was refused or is not there"
-	case f.Kind == detect.KindDataAccess && served*2 > all:
-		o.Verdict, o.Reason = detect.LikelySucceeded, "What was asked for was sent"
-		o.Witnesses = witness
-	case served > 0:
-		o.Reason = "The requests were answered; whether that did harm, the answers do not tell"
-	default:
-		o.Reason = "The answers do not tell"
-	}
-	if all > 0 {
-		o.Reason += " (answers looked at: " + seen.statuses() + ")."
-	}
-	return o
-}
-
 // named is a request as a sentence names it.
 func named(ev *event.Event) string {
 	const most = 80
@@ -282,13 +239,6 @@ func named(ev *event.Event) string {
 		target = strings.ToValidUTF8(target[:most], "") + "…"
 	}
 	return strings.TrimSpace(ev.Method + " " + target)
-}
-
-func count(n uint64, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return strconv.FormatUint(n, 10) + " " + noun
 }
 
 func were(n uint64) string {

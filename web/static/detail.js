@@ -1,7 +1,9 @@
 // One incident in full: what happened, why it scores as it does, the story, the events, and what to do with it.
 
-import { byId, el, moment, number, words } from './dom.js';
+import { byId, el, figure, moment, number, untitled, words } from './dom.js';
 import { chart } from './chart.js';
+import { entityLink } from './entity.js';
+import { eventTable } from './events.js';
 import { json, Refused } from './rest.js';
 
 const actions = {
@@ -10,11 +12,6 @@ const actions = {
   resolved: [['open', 'Reopen'], ['false_positive', 'False positive']],
   false_positive: [['open', 'Reopen']],
 };
-const columns = [
-  ['time', (e) => moment(e.time)], ['client', (e) => e.client_ip], ['user', (e) => e.user], ['method', (e) => e.method],
-  ['request', (e) => e.request_line || e.path + (e.query ? `?${e.query}` : '')], ['status', (e) => e.status],
-  ['bytes', (e) => e.bytes_out], ['user agent', (e) => e.ua_family || e.user_agent], ['country', (e) => e.country],
-];
 const partMax = { severity: 70, excess: 8, volume: 8, breadth: 8, persistence: 6 };
 
 export class Detail {
@@ -69,6 +66,7 @@ export class Detail {
       }, label))),
       this.error,
       this.figures(incident),
+      ...(incident.next_steps?.length ? [el('h3', {}, 'What to do'), el('ol', { class: 'steps' }, incident.next_steps.map((text) => el('li', {}, text)))] : []),
       this.hours(incident),
       el('h3', {}, `Score ${incident.score} of 100`),
       el('div', { class: 'parts' }, incident.score_parts.map(part)),
@@ -77,7 +75,7 @@ export class Detail {
       el('h3', {}, 'Timeline'),
       el('ol', { class: 'timeline' }, timeline.map(step)),
       el('h3', {}, `Evidence: ${evidence.length} of at least ${number(incident.event_count)} events`),
-      evidence.length ? table(evidence) : el('p', { class: 'label' }, 'No events were kept.'),
+      evidence.length ? eventTable(evidence) : el('p', { class: 'label' }, 'No events were kept.'),
       el('h3', {}, 'Reproduce'),
       this.reproduction(),
       el('h3', {}, 'Notes'),
@@ -95,13 +93,14 @@ export class Detail {
   }
 
   figures(incident) {
-    const figure = (label, value, unit, name = '') => el('div', { class: `figure ${name}` }, el('div', { class: 'label' }, label),
-      el('div', { class: 'value' }, value), el('div', { class: 'unit' }, unit));
+    const learned = incident.findings?.some((f) => f.detector === incident.detector && f.baseline);
+    const page = entityLink(incident.entity, incident.service);
     return el('div', { class: 'figures' },
       figure('Observed', number(incident.observed), incident.unit ?? ''),
-      figure('Expected', number(incident.expected), 'at most, or the usual bound'),
-      figure('Events', number(incident.event_count), `${number(incident.finding_count)} findings`),
-      figure(words(incident.entity.type), incident.entity.value, [incident.service, incident.route].filter(Boolean).join(' ')),
+      figure('Expected', number(incident.expected), learned ? 'the bound that was learned' : 'the threshold of the rule'),
+      figure('Events', number(incident.event_count), incident.finding_count === 1 ? '1 finding' : `${number(incident.finding_count)} findings`),
+      figure(words(incident.entity.type), page ? el('a', { href: page }, incident.entity.value) : incident.entity.value,
+        [incident.service, incident.entity.type !== 'endpoint' && incident.route].filter(Boolean).join(' '), 'name'),
       figure('Seen, UTC', moment(incident.first_seen), `to ${moment(incident.last_seen)}`, 'when'));
   }
 
@@ -109,7 +108,7 @@ export class Detail {
   hours(incident) {
     const place = el('div');
     const { type, value } = incident.entity;
-    if (!['user', 'client_ip', 'service', 'endpoint'].includes(type)) return place;
+    if (!entityLink(incident.entity, incident.service)) return place;
     const day = 86400e3;
     const query = new URLSearchParams({
       from: new Date(Date.parse(incident.first_seen) - 5 * day).toISOString(),
@@ -213,21 +212,11 @@ function step(s) {
   const at = el('time', { datetime: s.at }, moment(s.at));
   if (s.finding) {
     const f = s.finding;
-    return el('li', { class: `f-${f.severity}` }, at, el('strong', {}, f.title), ` ${f.explanation} `,
+    return el('li', { class: `f-${f.severity}` }, at, el('strong', {}, f.title), ` ${untitled(f)} `,
       el('span', { class: 'tag' }, `${f.detector} · ${number(f.event_count)} events`));
   }
   if (s.note) return el('li', { class: 'f-change' }, at, el('strong', {}, s.note.author), `: ${s.note.text}`);
   const c = s.change;
   const what = c.from ? `${words(c.field)}: ${words(c.from)} → ${words(c.to)}` : `${words(c.field)}: ${words(c.to) || 'nobody'}`;
   return el('li', { class: 'f-change' }, at, `${what} by ${c.actor}`, c.reason ? ` (${c.reason})` : '');
-}
-
-function table(events) {
-  const used = columns.filter(([, get]) => events.some((e) => get(e) !== undefined && get(e) !== ''));
-  return el('div', { class: 'scroll' }, el('table', {},
-    el('thead', {}, el('tr', {}, used.map(([name]) => el('th', {}, name)))),
-    el('tbody', {}, events.map((e) => el('tr', {}, used.map(([name, get]) => {
-      const text = String(get(e) ?? '');
-      return el('td', { class: name === 'request' ? 'path' : undefined, title: text }, text);
-    }))))));
 }

@@ -2,6 +2,8 @@
 // document knows them. A row opens to show more and to say what the endpoint is.
 
 import { ago, byId, el, number, words } from './dom.js';
+import { chart } from './chart.js';
+import { entityLink } from './entity.js';
 import { call, json, Refused } from './rest.js';
 
 const pageSize = 100;
@@ -91,7 +93,17 @@ export class Endpoints {
       line('Statuses', tally(e.statuses)), line('Known by', tally(e.auth)), line('TLS', tally(e.tls)), line('Methods of the route', e.methods.join(', ')),
       line('Callers', e.callers ? `${number(e.callers.users)} users, ${number(e.callers.clients)} clients without one` : 'none'),
       line('Inferred from', e.reasons.join(', ') || 'nothing'), e.operation && line('Document', `${e.method} ${e.operation}`),
-      form));
+      el('p', {}, el('a', { href: entityLink({ type: 'endpoint', value: `${e.method} ${e.route}` }, e.service) }, 'Incidents and profile of this endpoint')),
+      this.hours(e), form));
+  }
+
+  // hours draws the endpoint's week beside what is expected, once the server has answered.
+  hours(e) {
+    const place = el('div');
+    json(`/v1/endpoints/${e.id}`).then((full) => {
+      place.append((full.series && chart(full.series)) ?? el('p', {}, 'No requests in the last week.'));
+    }, (error) => place.append(el('p', { class: 'error', role: 'alert' }, error.message)));
+    return place;
   }
 
   async save(e, form) {

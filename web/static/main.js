@@ -3,35 +3,58 @@
 import { byId } from './dom.js';
 import { Detail } from './detail.js';
 import { Endpoints } from './endpoints.js';
+import { EntityPage } from './entity.js';
 import { List } from './list.js';
 import { Notices } from './notices.js';
 import { json, key } from './rest.js';
+import { Sources } from './sources.js';
 import { follow } from './stream.js';
 
 const frame = byId('console');
 const detail = new Detail(() => { location.hash = ''; });
 const list = new List((id) => { location.hash = `#/incidents/${id}`; });
+const entity = new EntityPage(() => { location.hash = ''; });
 const notices = new Notices(() => { location.hash = ''; });
 const endpoints = new Endpoints();
-const pages = new Set(['#/endpoints', '#/notifications']); // besides the incidents
+const sources = new Sources();
+const nav = new Set(['#/endpoints', '#/notifications', '#/sources']); // besides the incidents
 let stop = () => {};
 
+// mains are the parts of the page of which one is shown at a time.
+const mains = ['console', 'inventory', 'sources', 'sign-in'];
+
+function only(name) {
+  for (const id of mains) byId(id).hidden = id !== name;
+}
+
+// leave ends what the page that was shown goes on doing.
+function leave() {
+  notices.hide();
+  sources.hide();
+  entity.leave();
+}
+
 function route() {
-  const inventory = location.hash === '#/endpoints';
-  frame.hidden = inventory;
-  byId('inventory').hidden = !inventory;
+  leave();
   for (const link of byId('nav').children) {
-    if (link.getAttribute('href') === (pages.has(location.hash) ? location.hash : '#/')) link.setAttribute('aria-current', 'page');
+    if (link.getAttribute('href') === (nav.has(location.hash) ? location.hash : '#/')) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  notices.hide();
-  if (inventory) {
+  if (location.hash === '#/endpoints') {
+    only('inventory');
     endpoints.load();
     return;
   }
+  if (location.hash === '#/sources') {
+    only('sources');
+    sources.show();
+    return;
+  }
+  only('console');
   const id = /^#\/incidents\/(inc_[\w.-]+)$/.exec(location.hash)?.[1] ?? '';
+  const who = /^#\/entities\/(\w+)\/([^?]+)(?:\?service=(.*))?$/.exec(location.hash);
   const told = location.hash === '#/notifications';
-  frame.classList.toggle('reading', id !== '' || told);
+  frame.classList.toggle('reading', id !== '' || told || who !== null);
   list.mark(id);
   if (id) {
     detail.open(id);
@@ -39,6 +62,16 @@ function route() {
   }
   detail.clear();
   if (told) notices.show();
+  if (who) entity.open(who[1], plain(who[2]), plain(who[3] ?? ''));
+}
+
+// plain is a part of the address without its escapes; a broken one stays as it is.
+function plain(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function live(state) {
@@ -49,19 +82,19 @@ function live(state) {
 
 function signOut(message = '') {
   stop();
-  notices.hide();
+  leave();
   key.forget();
   byId('live').className = 'live';
   byId('live').textContent = 'offline';
   byId('key-error').textContent = message;
-  byId('sign-in').hidden = false;
-  frame.hidden = byId('inventory').hidden = byId('nav').hidden = byId('sign-out').hidden = true;
+  only('sign-in');
+  byId('nav').hidden = byId('sign-out').hidden = true;
   byId('key').focus();
 }
 
 async function start() {
-  byId('sign-in').hidden = true;
-  frame.hidden = byId('nav').hidden = byId('sign-out').hidden = false;
+  only('console');
+  byId('nav').hidden = byId('sign-out').hidden = false;
   await list.load();
   route();
   stop = follow({

@@ -110,11 +110,26 @@ func (p *poster) judge(res *http.Response, host, answer string) error {
 	case http.StatusBadRequest, http.StatusGone, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		return &RefusedError{err}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		if s, bad := strconv.Atoi(res.Header.Get("Retry-After")); bad == nil && s > 0 {
-			return &LaterError{err, min(time.Duration(s)*time.Second, maxRetryWait)}
+		if wait := retryAfter(res.Header); wait > 0 {
+			return &LaterError{err, min(wait, maxRetryWait)}
 		}
 	}
 	return err
+}
+
+// retryAfter is how long the receiver wants to be left alone (RFC 9110, section 10.2.3): seconds, or a date, which is held
+// against the receiver's own clock. 0 when it does not say.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if s, err := strconv.Atoi(text); err == nil {
+		return time.Duration(min(max(s, 0), int(maxRetryWait/time.Second))) * time.Second
+	}
+	until, err := http.ParseTime(text)
+	now, bad := http.ParseTime(h.Get("Date"))
+	if err != nil || bad != nil {
+		return 0
+	}
+	return max(until.Sub(now), 0)
 }
 
 // quoted is the beginning of an answer as one printable line.

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/incident"
@@ -22,6 +25,8 @@ const opsgenieURL = "https://api.opsgenie.com/v2/alerts"
 const (
 	maxOpsgenieTitle = 130
 	maxOpsgenieText  = 15000
+	maxOpsgenieWords = 8000 // of all details together, names and values
+	maxOpsgenieWord  = 1500 // of one detail, so that a long one does not push out the others
 )
 
 // opsgenie creates, acknowledges and closes alerts. An incident's id is the alert's alias.
@@ -102,11 +107,24 @@ func opsgenieRequest(m *Message, title, text string) (where string, what map[str
 		return below + "/close?identifierType=alias", map[string]any{"source": "Gatewatch", "note": title}
 	case incident.StatusOpen:
 	}
-	details := map[string]string{}
-	for k, v := range it.details() {
-		details[k] = fmt.Sprint(v)
-	}
-	alert["alias"], alert["entity"], alert["details"] = it.ID, cut(plain(it.Entity.Value), 512), details
+	alert["alias"], alert["entity"], alert["details"] = it.ID, cut(plain(it.Entity.Value), 512), opsgenieDetails(it.details())
 	alert["tags"] = []string{string(it.Kind), it.Severity.String()}
 	return "", alert
+}
+
+// opsgenieDetails are details as text, as many as Opsgenie takes.
+func opsgenieDetails(all map[string]any) map[string]string {
+	out, left := map[string]string{}, maxOpsgenieWords
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		text := fmt.Sprint(all[name])
+		if list, ok := all[name].([]string); ok {
+			text = strings.Join(list, ", ")
+		}
+		text = cut(text, maxOpsgenieWord)
+		if left -= utf8.RuneCountInString(name) + utf8.RuneCountInString(text); left < 0 {
+			break
+		}
+		out[name] = text
+	}
+	return out
 }

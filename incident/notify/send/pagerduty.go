@@ -157,6 +157,6 @@ func (it item) details() map[string]any {
 		"incident": it.ID, "explanation": plain(it.Explanation), "score": it.Score, "severity": it.Severity.String(),
 		"status": string(it.Status), "outcome": string(it.Outcome), "outcome_reason": plain(it.OutcomeReason), "detector": plain(it.Detector), "entity": string(it.Entity.Type) + " " + plain(it.Entity.Value),
 		"events": it.EventCount, "first_seen": it.FirstSeen.UTC().Format(time.RFC3339), "last_seen": it.LastSeen.UTC().Format(time.RFC3339),
-		"owasp": it.OWASP, "mitre": it.MITRE,
+		"owasp": it.OWASP, "mitre": it.MITRE, "next_steps": it.nextSteps(),
 	}
 }

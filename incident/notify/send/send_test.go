@@ -240,12 +240,16 @@ func TestAnswers(t *testing.T) {
 		{422, "", true, 0},
 		{429, "30", false, 30 * time.Second},
 		{429, "soon", false, 0},
+		{429, "-5", false, 0},
+		{503, "Mon, 02 Mar 2026 12:02:00 GMT", false, 2 * time.Minute},
+		{503, "Mon, 02 Mar 2026 11:00:00 GMT", false, 0},
 		{500, "9", false, 0},
 		{503, "999999", false, maxRetryWait},
 	} {
 		h := newHook(t)
 		h.answer = func(w http.ResponseWriter, _ int) {
 			w.Header().Set("Retry-After", c.header)
+			w.Header().Set("Date", noon.Format(http.TimeFormat))
 			w.WriteHeader(c.status)
 			_, _ = io.WriteString(w, "no\nsuch\x1b[31m "+h.URL)
 		}

@@ -46,7 +46,7 @@ func (s *slack) Send(ctx context.Context, m *Message) error {
 		return err
 	}
 	body, err := json.Marshal(map[string]any{
-		"text": cut("*"+title+"*\n"+text, maxSlackText), "unfurl_links": false, "unfurl_media": false,
+		"text": cutEscaped("*"+title+"*\n"+text, maxSlackText), "unfurl_links": false, "unfurl_media": false,
 	})
 	if err != nil {
 		return err

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"unicode/utf8"
 )
 
-// maxTeamsText keeps a card well below the 28 KB that Teams takes.
-const maxTeamsText = 8000
+// maxTeamsBody is how many bytes a message may have: Teams takes about 28 KB and refuses more with 413.
+const maxTeamsBody = 24 << 10
 
 // teams posts an Adaptive Card to a workflow's webhook ("Post to a channel when a webhook request is received"), which
 // took the place of Teams' incoming webhooks.
@@ -46,28 +47,36 @@ func (s *teams) Send(ctx context.Context, m *Message) error {
 	if err != nil {
 		return err
 	}
-	block := func(text string, more map[string]any) map[string]any {
-		b := map[string]any{"type": "TextBlock", "text": text, "wrap": true}
-		for k, v := range more {
-			b[k] = v
-		}
-		return b
-	}
-	card := map[string]any{
-		"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4",
-		"body": []any{
-			block(title, map[string]any{"weight": "Bolder", "size": "Medium"}),
-			block(cut(paragraphs(text), maxTeamsText), nil),
-		},
-		"msteams": map[string]any{"width": "Full"},
-	}
-	body, err := json.Marshal(map[string]any{"type": "message", "attachments": []any{map[string]any{
-		"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": nil, "content": card,
-	}}})
+	body, err := teamsBody(title, paragraphs(text))
 	if err != nil {
 		return err
 	}
 	return s.post(ctx, address, http.Header{}, body)
+}
+
+// teamsBody is the card as JSON. A text that makes it too large is cut: what a text weighs depends on how many of its
+// characters JSON escapes.
+func teamsBody(title, text string) ([]byte, error) {
+	for n := utf8.RuneCountInString(text); ; n = n * 3 / 4 {
+		body, err := json.Marshal(teamsMessage(title, cut(text, max(n, 1))))
+		if err != nil || len(body) <= maxTeamsBody || n <= 1 {
+			return body, err
+		}
+	}
+}
+
+func teamsMessage(title, text string) map[string]any {
+	card := map[string]any{
+		"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4",
+		"body": []any{
+			map[string]any{"type": "TextBlock", "text": title, "wrap": true, "weight": "Bolder", "size": "Medium"},
+			map[string]any{"type": "TextBlock", "text": text, "wrap": true},
+		},
+		"msteams": map[string]any{"width": "Full"},
+	}
+	return map[string]any{"type": "message", "attachments": []any{map[string]any{
+		"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": nil, "content": card,
+	}}}
 }
 
 var lineBreak = regexp.MustCompile(`\n+`)

@@ -16,9 +16,10 @@ import (
 
 // What bounds the words of a message.
 const (
-	shown        = 10       // incidents that a text tells one by one; the rest is counted
-	maxRendered  = 64 << 10 // bytes that a template may give
-	maxTitle     = 200      // characters of a title
+	shown        = 10      // incidents that a text tells one by one; the rest is counted
+	maxWord      = 1000    // characters of one word out of an incident: a log's line may be as long as its writer wants
+	maxRendered  = 1 << 20 // bytes that a template may give; the default ones stay far below
+	maxTitle     = 200     // characters of a title
 	defaultTitle = `{{if .Test}}Test of channel {{.Channel}}{{else if eq .Count 1}}` +
 		`{{with index .Incidents 0}}{{.Severity}}: {{.Change}}: {{.Title}}{{end}}` +
 		`{{else}}{{.Count}} incidents{{range .Severities}}, {{.Count}} {{.Severity}}{{end}}{{end}}`
@@ -26,6 +27,7 @@ const (
 {{end}}{{.Explanation}}{{with .OutcomeReason}} {{.}}{{end}}
 score {{.Score}}, {{.EventCount}} events, {{.Entity.Type}} {{.Entity.Value}}{{with .Service}}, service {{.}}{{end}}{{with .Route}}, route {{.}}{{end}}, {{time .FirstSeen}} to {{time .LastSeen}}
 {{range .Changes}}{{if ne .Kind "opened"}}{{.Kind}}{{if or (eq .Kind "escalated") (eq .Kind "assigned")}} to {{.To}}{{end}}{{with .Actor}} by {{.}}{{end}}{{with .Reason}}: {{.}}{{end}}
+{{end}}{{end}}{{if eq $.Count 1}}{{range .NextSteps}}- {{.}}
 {{end}}{{end}}{{with .URL}}{{.}}
 {{end}}
 {{end}}{{with .More}}and {{.}} more{{with $.ConsoleURL}}: {{.}}{{end}}{{end}}{{end}}`
@@ -64,6 +66,7 @@ type incidentView struct {
 	URL, Change         string
 	Outcome             string // refused, failed, unclear, likely_succeeded; empty for what is no attack
 	OutcomeReason       string
+	NextSteps           []string // what to do, the most urgent first
 	Changes             []changeView
 }
 
@@ -71,8 +74,9 @@ type entityView struct{ Type, Value string }
 
 type changeView struct{ Kind, From, To, Actor, Reason string }
 
-// newView shows up to limit incidents of m (0: all), each word through escape.
-func newView(m *Message, limit int, escape func(string) string) view {
+// newView shows up to limit incidents of m (0: all), each word cut and through inert, which escapes.
+func newView(m *Message, limit int, inert func(string) string) view {
+	escape := func(s string) string { return inert(cut(s, maxWord)) }
 	items := m.items()
 	v := view{Channel: escape(m.Channel), Test: m.Test, At: m.At.UTC(), Count: len(items), ConsoleURL: m.ConsoleURL}
 	counts := map[detect.Severity]int{}
@@ -109,11 +113,20 @@ func (it item) view(escape func(string) string) incidentView {
 		Score: it.Score, EventCount: it.EventCount, FindingCount: it.FindingCount, Observed: it.Observed, Expected: it.Expected,
 		FirstSeen: it.FirstSeen.UTC(), LastSeen: it.LastSeen.UTC(), OWASP: all(it.OWASP), MITRE: all(it.MITRE), Tags: all(it.Tags),
 		Services: all(it.Services), Routes: all(it.Routes), URL: it.URL, Change: string(it.word()), Outcome: string(it.Outcome), OutcomeReason: escape(it.OutcomeReason),
+		NextSteps: all(it.nextSteps()),
 	}
 	for _, c := range it.Changes {
 		v.Changes = append(v.Changes, changeView{string(c.Kind), escape(c.From), escape(c.To), escape(c.Actor), escape(c.Reason)})
 	}
 	return v
+}
+
+// nextSteps is what to do, while nobody does.
+func (it item) nextSteps() []string {
+	if it.Status != incident.StatusOpen {
+		return nil
+	}
+	return it.Advice()
 }
 
 // words are a channel's templates.
@@ -165,7 +178,7 @@ func (w words) render(m *Message, escape func(string) string) (title, text strin
 	if text, err = execute(w.text, v); err != nil {
 		return "", "", err
 	}
-	return cut(strings.TrimSpace(plain(title)), maxTitle), strings.TrimSpace(text), nil
+	return cutEscaped(strings.TrimSpace(plain(title)), maxTitle), strings.TrimSpace(text), nil
 }
 
 // execute runs a template within its bound. A message that its template cannot say is refused: it would never go out.
@@ -180,7 +193,7 @@ func execute(t *template.Template, v view) (string, error) {
 // bounded is a buffer that takes maxRendered bytes.
 type bounded struct{ bytes.Buffer }
 
-var errTooLong = errors.New("the template gives more than 64 KiB")
+var errTooLong = errors.New("the template gives more than 1 MiB")
 
 // Write implements io.Writer.
 func (b *bounded) Write(p []byte) (int, error) {
@@ -202,6 +215,15 @@ func cut(s string, n int) string {
 	}
 	r := []rune(s)
 	return string(r[:n-1]) + "…"
+}
+
+// cutEscaped is cut for text that may be escaped: it does not end within an entity, which would show as a broken one.
+func cutEscaped(s string, n int) string {
+	short := cut(s, n)
+	if at := strings.LastIndexByte(short, '&'); short != s && at >= max(0, len(short)-len("&amp…")) && !strings.Contains(short[at:], ";") {
+		return short[:at] + "…"
+	}
+	return short
 }
 
 // Sample is a made-up message with one incident, for tries of templates.
