@@ -75,8 +75,21 @@ tls: {key: k.pem}
 		`:4: ingest.from_end: "perhaps": want true or false`, `:5: api: "7": want a section`, `:6: listen: a list: want text`, `:7: unknown key "nosuch"`,
 		`the environment: ingest.max_body_mb: "lots": want a whole number`, "GATEWATCH_GEOIP: not a YAML value")
 
+	// A value of the wrong kind hides no other fault, and makes none.
+	_, err = LoadConfig(file(t, "gatewatch.yaml", "listen: nohost\nsources: [{files: x, format: 7}, {files: [y], format: nosuch}]\nbaseline: {min_days: many, schedule: now}\n"), nil)
+	says(t, err, `listen: "nohost"`, `:2: sources[0].files: "x": want a list`, `sources[1].format`, `baseline.min_days: "many"`, `baseline.schedule: "now"`)
+	if err != nil && strings.Contains(err.Error(), "sources[0].files: empty") {
+		t.Errorf("a value that is of the wrong kind is said to be missing: %v", err)
+	}
+
 	_, err = LoadConfig(file(t, "gatewatch.yaml", "sources: [\n"), nil)
 	says(t, err, "gatewatch.yaml", "line 1")
+	_, err = LoadConfig(file(t, "gatewatch.yaml", "- a\n"), nil)
+	says(t, err, "gatewatch.yaml:1: a list: want a section")
+	_, err = LoadConfig(file(t, "gatewatch.yaml", "listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n"), nil)
+	says(t, err, "gatewatch.yaml", "line 2", "second document")
+	_, err = LoadConfig(file(t, "gatewatch.yaml", "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n"), nil)
+	says(t, err, "gatewatch.yaml", "already defined")
 	_, err = LoadConfig(filepath.Join(t.TempDir(), "none.yaml"), nil)
 	says(t, err, "none.yaml", "no such file")
 }

@@ -161,7 +161,7 @@ func (s Source) validate(key string, names map[string]bool) (faults []error) {
 	}
 	names[s.Name] = true
 	if err := s.Format.Validate(); err != nil {
-		faults = append(faults, fmt.Errorf("%s.format: %w", key, err))
+		faults = append(faults, fmt.Errorf("%s.format: %s", key, strings.TrimPrefix(err.Error(), "format: ")))
 	}
 	if _, err := time.LoadLocation(s.TimeZone); err != nil {
 		faults = append(faults, fmt.Errorf("%s.time_zone: %q: want an IANA name such as Europe/Berlin", key, s.TimeZone))

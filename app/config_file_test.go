@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,5 +134,31 @@ func TestConfigurationPageLoads(t *testing.T) {
 		if _, err := LoadConfig(path, []string{"GATEWATCH_SOURCES=[{files: [/var/log/nginx/*.log], service: shop}]", "GATEWATCH_BASELINE_MIN_DAYS=5"}); err != nil {
 			t.Errorf("%v in:\n%s", err, m[1])
 		}
+	}
+}
+
+// TestEmptySections: a section whose keys are all commented out is none, and the environment may still fill it.
+func TestEmptySections(t *testing.T) {
+	c, err := LoadConfig(file(t, "gatewatch.yaml", "sources:\nlisten:\nengine:\n#  threads: 1\n"), []string{"GATEWATCH_ENGINE_THREADS=3"})
+	if err != nil || c.Engine.Threads != 3 || len(c.Sources) != 0 || c.Listen != "" {
+		t.Errorf("threads %d, sources %v, listen %q, %v", c.Engine.Threads, c.Sources, c.Listen, err)
+	}
+	for _, text := range []string{"", "# nothing\n", "---\n"} {
+		if _, err := LoadConfig(file(t, "gatewatch.yaml", text), nil); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestStrayVariables(t *testing.T) {
+	path := file(t, "gatewatch.yaml", "notifications: {channels: [{name: a, type: slack, url: env:GATEWATCH_SLACK}]}\n")
+	got := StrayVariables(path, []string{
+		"GATEWATCH_STORE_DNS=clickhouse://h", "GATEWATCH_LISTN=x", // misspelt
+		"GATEWATCH_STORE_DSN=clickhouse://h", "GATEWATCH_SOURCES=[]", "GATEWATCH_LOG_LEVEL=debug", "GATEWATCH_ENGINE_LIBRARY=/lib", "PATH=/bin",
+		"GATEWATCH_SLACK=https://hooks.example.com/", // named by the file
+		"GATEWATCH_SERVICE_HOST=10.0.0.1", "GATEWATCH_SERVICE_PORT_HTTP=8642", "GATEWATCH_PORT=tcp://10.0.0.1:8642", "GATEWATCH_PORT_8642_TCP_ADDR=10.0.0.1",
+	}, []string{"GATEWATCH_LOG_LEVEL"})
+	if want := []string{"GATEWATCH_LISTN", "GATEWATCH_STORE_DNS"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

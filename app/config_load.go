@@ -1,8 +1,10 @@
 package app
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"regexp"
@@ -27,25 +29,63 @@ func LoadConfig(path string, environ []string) (Config, error) {
 		if err != nil {
 			return Config{}, fmt.Errorf("read configuration: %w", err)
 		}
-		if err := yaml.Unmarshal(data, &root); err != nil {
+		if err := oneDocument(data, &root); err != nil {
 			return Config{}, fmt.Errorf("configuration %s: %w", path, err)
 		}
 	}
 	if root.Kind == 0 || len(root.Content) == 0 {
 		root = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode, Tag: "!!map"}}}
 	}
-	overlayFaults := overlayEnv(root.Content[0], environ)
+	faults := overlayEnv(root.Content[0], environ)
 	var c Config
 	unknown, broken := checkTree(root.Content[0], reflect.TypeFor[Config](), "", path)
-	faults := slices.Concat(overlayFaults, unknown, broken)
-	if len(broken) > 0 {
-		return c, errors.Join(faults...)
+	faults = append(faults, unknown...)
+	for _, b := range broken {
+		faults = append(faults, b.fault)
 	}
 	if err := root.Decode(&c); err != nil {
 		return c, errors.Join(append(faults, fmt.Errorf("%s: %w", origin(path), err))...)
 	}
-	return c, errors.Join(append(faults, c.Validate()...)...)
+	for _, fault := range c.Validate() {
+		if !slices.ContainsFunc(broken, func(b brokenValue) bool { return b.explains(fault) }) {
+			faults = append(faults, fault)
+		}
+	}
+	return c, errors.Join(faults...)
 }
+
+// oneDocument reads the only YAML document that there may be: what stands behind a line of --- would be passed over.
+func oneDocument(data []byte, root *yaml.Node) error {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	if err := d.Decode(root); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil // nothing but comments
+		}
+		return err
+	}
+	var more yaml.Node
+	switch err := d.Decode(&more); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("line %d: a second document begins; want one", more.Line)
+}
+
+// brokenValue is a value of the wrong kind. It is taken out of the tree, so that the others are looked at as well.
+type brokenValue struct {
+	key   string
+	fault error
+}
+
+// explains says whether the fault is only that the broken value is not there.
+func (b brokenValue) explains(fault error) bool {
+	rest, ok := strings.CutPrefix(fault.Error(), b.key)
+	return ok && (rest == "" || !wordRune.MatchString(rest[:1]))
+}
+
+var wordRune = regexp.MustCompile(`\w`)
 
 func origin(path string) string {
 	if path == "" {
@@ -58,7 +98,7 @@ var durationType = reflect.TypeFor[interface{ Nanoseconds() int64 }]()
 
 // checkTree walks the tree beside the type, so that a fault names file, line and full key: unknown keys with those that
 // are known in their place, and values of the wrong kind with what is wanted.
-func checkTree(node *yaml.Node, t reflect.Type, key, file string) (unknown, broken []error) {
+func checkTree(node *yaml.Node, t reflect.Type, key, file string) (unknown []error, broken []brokenValue) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -74,7 +114,8 @@ func checkTree(node *yaml.Node, t reflect.Type, key, file string) (unknown, brok
 		return unknown, broken
 	case t.Kind() != reflect.Struct || node.Kind != yaml.MappingNode || decodesItself(t):
 		if err := node.Decode(reflect.New(t).Interface()); err != nil {
-			broken = append(broken, wrongValue(node, t, key, file, err))
+			broken = append(broken, brokenValue{key, wrongValue(node, t, key, file, err)})
+			*node = yaml.Node{Kind: yaml.ScalarNode, Tag: nullTag}
 		}
 		return unknown, broken
 	}
@@ -101,8 +142,12 @@ func place(file string, node *yaml.Node) string {
 
 // wrongValue says what a key wants. The errors of types that decode themselves say it on their own.
 func wrongValue(node *yaml.Node, t reflect.Type, key, file string, err error) error {
+	where := place(file, node)
+	if key != "" { // else it is the whole file
+		where += ": " + key
+	}
 	if own := (*yaml.TypeError)(nil); !errors.As(err, &own) {
-		return fmt.Errorf("%s: %s: %w", place(file, node), key, err)
+		return fmt.Errorf("%s: %w", where, err)
 	}
 	want := "a list"
 	switch t.Kind() {
@@ -121,7 +166,7 @@ func wrongValue(node *yaml.Node, t reflect.Type, key, file string, err error) er
 			want = "a duration such as 90s or 24h"
 		}
 	}
-	return fmt.Errorf("%s: %s: %s: want %s", place(file, node), key, shown(node), want)
+	return fmt.Errorf("%s: %s: want %s", where, shown(node), want)
 }
 
 // shown is a value as a fault quotes it.
@@ -168,6 +213,8 @@ func sortedKeys(m map[string]reflect.Type) []string {
 	sort.Strings(keys)
 	return keys
 }
+
+const nullTag = "!!null"
 
 var envName = regexp.MustCompile(`[^A-Z0-9]+`)
 
@@ -229,10 +276,14 @@ func set(node *yaml.Node, path []string, value *yaml.Node) {
 			node.Content[i+1] = value
 			return
 		}
-		if node.Content[i+1].Kind == yaml.MappingNode {
-			set(node.Content[i+1], path[1:], value)
-			return
+		section := node.Content[i+1]
+		if section.Tag == nullTag { // a section whose keys are all left out
+			*section = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 		}
+		if section.Kind == yaml.MappingNode {
+			set(section, path[1:], value)
+		}
+		return // a section of another kind is a fault of its own
 	}
 	for i := len(path) - 1; i > 0; i-- {
 		value = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: path[i]}, value}}

@@ -7,6 +7,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/gatewatch/gatewatch/app"
 	"github.com/gatewatch/gatewatch/parsers"
 )
@@ -22,10 +24,13 @@ type serveCmd struct {
 }
 
 // Run serves until the process is told to stop.
-func (c *serveCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+func (c *serveCmd) Run(ctx context.Context, kctx *kong.Context, std streams, log *slog.Logger) error {
 	cfg, err := app.LoadConfig(c.Config, os.Environ())
 	if err != nil {
 		return err
+	}
+	for _, name := range app.StrayVariables(c.Config, os.Environ(), flagVariables(kctx.Model.Node)) {
+		log.Warn("an environment variable is no setting and is left alone: is it misspelt?", "name", name)
 	}
 	if c.DataDir != "" {
 		cfg.DataDir = c.DataDir
@@ -43,4 +48,15 @@ func (c *serveCmd) Run(ctx context.Context, std streams, log *slog.Logger) error
 		Hangup: hangup,
 		Logger: log, Out: std.Out, Print: c.Print || c.Demo, Demo: c.Demo, Version: buildVersion(),
 	})
+}
+
+// flagVariables are the environment variables of all flags below node.
+func flagVariables(node *kong.Node) (names []string) {
+	for _, f := range node.Flags {
+		names = append(names, f.Envs...)
+	}
+	for _, child := range node.Children {
+		names = append(names, flagVariables(child)...)
+	}
+	return names
 }
