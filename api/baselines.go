@@ -163,6 +163,7 @@ func (s *Server) diffBaselines(c echo.Context) error {
 	if err != nil {
 		return storeFault(versionFault(err))
 	}
+	d.Differences, d.Changes = listed(d.Differences), listed(d.Changes)
 	return c.JSON(http.StatusOK, d)
 }
 

@@ -76,3 +76,32 @@ func all[T any](s chosen, list []T) (any, error) {
 	}
 	return out, nil
 }
+
+// listed is the list as JSON writes it: never null.
+func listed[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// ofIncidents is all for incidents: their other members are not encoded first.
+func (s chosen) ofIncidents(list []*incident.Incident) any {
+	if len(s) == 0 {
+		return list
+	}
+	whole := reflect.TypeFor[incident.Incident]()
+	fields, from := make([]reflect.StructField, len(s)), make([]int, len(s))
+	for i, name := range s {
+		from[i] = slices.Index(incidentMembers, name)
+		fields[i] = whole.Field(from[i])
+	}
+	some := reflect.StructOf(fields)
+	out := reflect.MakeSlice(reflect.SliceOf(some), len(list), len(list))
+	for n, inc := range list {
+		for i, field := range from {
+			out.Index(n).Field(i).Set(reflect.ValueOf(inc).Elem().Field(field))
+		}
+	}
+	return out.Interface()
+}

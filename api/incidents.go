@@ -81,12 +81,8 @@ func (s *Server) listIncidents(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	list, err := all(members, page.Incidents)
-	if err != nil {
-		return err
-	}
 	s.linkNext(c, page.Next)
-	return c.JSON(http.StatusOK, incidentList{Incidents: list, Total: page.Total, NextCursor: page.Next})
+	return c.JSON(http.StatusOK, incidentList{Incidents: members.ofIncidents(page.Incidents), Total: page.Total, NextCursor: page.Next})
 }
 
 // linkNext sets the Link header to the next page (RFC 8288).

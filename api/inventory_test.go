@@ -124,7 +124,7 @@ func TestPolicies(t *testing.T) {
 	}
 	for body, field := range map[string]string{
 		`{}`: "min_tls", `{"min_tls":1.2}`: "min_tls", `{"rate":{"requests":-1}}`: "rate.requests", `{"auth":true,"color":"red"}`: "color",
-		`{"rate":{"requests":5,"per":"1m","by":"moon"}}`: "rate.by", `{"auth":true,"from":"soon"}`: "body",
+		`{"rate":{"requests":5,"per":"1m","by":"moon"}}`: "rate.by", `{"auth":true,"from":"soon"}`: "from",
 	} {
 		if res := b.ask(RoleAnalyst, "PUT", "/v1/policies/slow", body); res.StatusCode != 400 || !res.problem(t).names(field) {
 			t.Errorf("%s: %d %s", body, res.StatusCode, res.body)

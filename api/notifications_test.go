@@ -28,7 +28,7 @@ func (*fakeNotifications) List(f notify.Filter, limit int) []notify.Entry {
 }
 
 func (*fakeNotifications) Channels() []notify.ChannelState {
-	return []notify.ChannelState{{Name: "soc", Type: "slack", Target: "hooks.example.com"}}
+	return []notify.ChannelState{{Name: "soc", Type: "slack", Target: "hooks.example.com", Changes: []string{"opened"}}}
 }
 
 func (f *fakeNotifications) Test(_ context.Context, channel string) error {

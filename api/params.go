@@ -1,10 +1,7 @@
 package api
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -180,61 +177,3 @@ func (p *params) err() error {
 
 // noQuery refuses parameters where there are none to give.
 func (s *Server) noQuery(c echo.Context) error { return s.query(c).err() }
-
-// maxJSON bounds a JSON body, in bytes.
-const maxJSON = 64 << 10
-
-// readJSON decodes the request's body strictly into v: one value, no unknown members. Errors name the member.
-func readJSON(c echo.Context, v any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxJSON))
-	if err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			p := problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", maxJSON))
-			p.Errors = []FieldError{{"body", p.Detail}}
-			return p
-		}
-		return badField("body", "it ended early")
-	}
-	return decodeStrict(body, v)
-}
-
-func decodeStrict(body []byte, v any) error {
-	if !utf8.Valid(body) {
-		return badField("body", "not valid UTF-8")
-	}
-	d := json.NewDecoder(strings.NewReader(string(body)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return jsonFault(err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return badField("body", "there is more after the JSON value")
-	}
-	return nil
-}
-
-// jsonFault words a decoding error for the client: which member, and what is wrong with it.
-func jsonFault(err error) error {
-	var (
-		typed  *json.UnmarshalTypeError
-		syntax *json.SyntaxError
-	)
-	switch {
-	case errors.As(err, &typed):
-		field := typed.Field
-		if field == "" {
-			field = "body"
-		}
-		return badField(field, "a JSON "+typed.Value+" does not fit here")
-	case errors.As(err, &syntax):
-		return badField("body", fmt.Sprintf("not JSON: %s at byte %d", syntax.Error(), syntax.Offset))
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return badField("body", "it is empty or ends early; want a JSON object")
-	}
-	text := err.Error()
-	if name, ok := strings.CutPrefix(text, "json: unknown field "); ok {
-		return badField(strings.Trim(name, `"`), "unknown member")
-	}
-	return badField("body", strings.TrimPrefix(text, "json: "))
-}

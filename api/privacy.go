@@ -173,5 +173,5 @@ func (s *Server) listErasures(c echo.Context) error {
 	if err != nil {
 		return storeFault(err)
 	}
-	return c.JSON(http.StatusOK, map[string]any{"erasures": list})
+	return c.JSON(http.StatusOK, map[string]any{"erasures": listed(list)})
 }

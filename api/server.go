@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,9 +68,20 @@ func New(d Deps) (*Server, error) {
 	s.public = s.echo(s.routes(), s.authorize)
 	s.admin = s.echo(s.adminRoutes(), s.asOwner)
 	if d.Console != nil {
-		s.public.GET("/*", echo.WrapHandler(d.Console))
+		s.public.GET("/*", console(d.Console))
 	}
 	return s, nil
+}
+
+// console answers what the server does not know itself, but for what lies where its own routes do.
+func console(h http.Handler) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if path := c.Request().URL.Path; path == "/v1" || strings.HasPrefix(path, "/v1/") {
+			return problem(http.StatusNotFound, "there is nothing at this path; /openapi.yaml and /reference list what there is")
+		}
+		h.ServeHTTP(c.Response(), c.Request())
+		return nil
+	}
 }
 
 // echo builds a router over the table of routes.

@@ -446,7 +446,7 @@ func TestServicesOfKeys(t *testing.T) {
 	if _, created, err := keys.EnsureAdmin(t.Context()); err != nil || !created {
 		t.Errorf("no key for everything was made: %v", err)
 	}
-	if got := (event.Services)(nil); !got.Covers("") || (event.Services{"shop"}).Covers("") {
+	if got := event.Services(nil); !got.Covers("") || (event.Services{"shop"}).Covers("") {
 		t.Error("what belongs to no service is seen without a limit alone")
 	}
 }

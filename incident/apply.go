@@ -182,7 +182,7 @@ func (t *tx) add(r *record, f *detect.Finding) {
 	mem := member{ID: f.ID, Revision: f.Revision, Open: f.Open, Events: f.EventCount, LastSeen: f.LastSeen}
 	mem.tell(f.Outcome)
 	r.Members = append(r.Members, mem)
-	inc.names(f)
+	inc.addNames(f)
 	inc.signal(f, f.EventCount, true)
 	t.settle(r, f, f.EventCount, true)
 }
@@ -214,7 +214,7 @@ func (t *tx) grow(id string, f *detect.Finding) error {
 	if f.LastSeen.After(mem.LastSeen) {
 		mem.LastSeen = f.LastSeen
 	}
-	r.Incident.names(f)
+	r.Incident.addNames(f)
 	r.Incident.signal(f, more, false)
 	t.settle(r, f, more, false)
 	t.m.metrics.finding(f.Detector, "grown")

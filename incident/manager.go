@@ -188,12 +188,12 @@ func (m *Manager) Get(ctx context.Context, id string) (*Incident, error) {
 // Each calls fn with every incident that f selects, complete with findings and evidence, by first_seen and id.
 // It is how one-shot runs report; the details are fetched in batches.
 func (m *Manager) Each(ctx context.Context, f Filter, fn func(*Incident) error) error {
-	f = f.folded()
+	f = f.ready("")
 	m.mu.RLock()
 	var all []*Incident
 	for i := range m.list {
 		if r := f.matches(&m.list[i]); r != nil {
-			all = append(all, r.inc)
+			all = append(all, r.rec.Incident)
 		}
 	}
 	m.mu.RUnlock()

@@ -32,6 +32,9 @@ type Filter struct {
 	// Within are the services that the reader may see: what is selected, counted, ordered and returned is the incident as
 	// Incident.Within shows it.
 	Within event.Services
+
+	grams       grams // of Text
+	looksInside bool  // asks for what Within may change
 }
 
 // Suppressed says what a filter does about incidents that a suppression hides.
@@ -50,11 +53,20 @@ func (s Suppressed) shows(hidden bool) bool {
 
 // Match returns inc as far as f's reader may see it when f selects that, nil otherwise.
 func (f *Filter) Match(inc *Incident) *Incident {
-	inc = inc.Within(f.Within)
-	if inc == nil || !f.selects(inc) || f.Text != "" && !strings.Contains(inc.text(), strings.ToLower(f.Text)) {
+	seen := inc.Within(f.Within)
+	if seen == nil || !f.selects(seen) {
 		return nil
 	}
-	return inc
+	if f.Text != "" {
+		text := seen.names()
+		if !f.Within.Limited() || inc.local() {
+			text += seen.Explanation
+		}
+		if !strings.Contains(strings.ToLower(text), strings.ToLower(f.Text)) {
+			return nil
+		}
+	}
+	return seen
 }
 
 // selects is Match but for the text.
@@ -155,7 +167,7 @@ func (m *Manager) List(f Filter, sort, cursor string, limit int) (Page, error) {
 		}
 		return c
 	}
-	f = f.folded()
+	f = f.ready(name)
 	top := &selection{order: order}
 	total := 0
 	m.mu.RLock()
@@ -169,10 +181,10 @@ func (m *Manager) List(f Filter, sort, cursor string, limit int) (Page, error) {
 		if cursor != "" && order(at, after) <= 0 {
 			continue
 		}
-		top.offer(at, r.inc, limit+1)
+		top.offer(at, r.rec.Incident, limit+1)
 	}
 	m.mu.RUnlock()
-	return top.page(sort, limit, total), nil
+	return top.page(sort, limit, total, f.Within), nil
 }
 
 type found struct {
@@ -211,7 +223,7 @@ func (s *selection) offer(at position, inc *Incident, limit int) {
 	}
 }
 
-func (s *selection) page(sort string, limit, total int) Page {
+func (s *selection) page(sort string, limit, total int, within event.Services) Page {
 	slices.SortFunc(s.items, func(a, b found) int { return s.order(a.at, b.at) })
 	p := Page{Total: total, Incidents: []*Incident{}}
 	for i, f := range s.items {
@@ -221,7 +233,7 @@ func (s *selection) page(sort string, limit, total int) Page {
 			p.Next = last.cursor()
 			break
 		}
-		p.Incidents = append(p.Incidents, f.inc)
+		p.Incidents = append(p.Incidents, f.inc.Within(within))
 	}
 	return p
 }

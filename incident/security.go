@@ -57,7 +57,7 @@ func (m *Manager) Security(since, until time.Time, services event.Services) Secu
 	m.mu.RLock()
 	var list []*Incident
 	for i := range m.list {
-		inc := m.list[i].inc
+		inc := m.list[i].rec.Incident
 		in := !inc.CreatedAt.Before(since) && (until.IsZero() || inc.CreatedAt.Before(until))
 		if !in || inc.SuppressedBy != "" {
 			continue

@@ -27,8 +27,8 @@ func ratio(observed, expected float64) float64 {
 	return r
 }
 
-// names adds what f names to the incident's lists.
-func (inc *Incident) names(f *detect.Finding) {
+// addNames adds what f names to the incident's lists.
+func (inc *Incident) addNames(f *detect.Finding) {
 	if inc.Service == "" {
 		inc.Service = f.Service
 	}
