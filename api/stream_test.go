@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -159,7 +160,11 @@ func TestStreamResumesWithoutGapsAndRepeats(t *testing.T) {
 // resumeUntil reads the stream in pieces of so many events, up to the change with the number last, and connects again as
 // often as it takes.
 func (b *bench) resumeUntil(ctx context.Context, base string, last uint64, piece int) error {
-	seen := uint64(0)
+	return b.readOn(ctx, base, 0, last, piece)
+}
+
+// readOn is resumeUntil for a client that has seen the changes up to a number.
+func (b *bench) readOn(ctx context.Context, base string, seen, last uint64, piece int) error {
 	for seen < last {
 		left := piece
 		var fault error
@@ -219,4 +224,87 @@ func TestStreamEndsWithTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// A client that does not read holds up nobody, and misses nothing: its socket is full long before the changes end.
+func TestStreamOfAClientThatDoesNotRead(t *testing.T) {
+	b := newBench(t)
+	base := b.live(t)
+	slow, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = slow.Close() }()
+	_, err = fmt.Fprintf(slow, "GET /v1/incidents/stream?last_event_id=0 HTTP/1.1\r\nHost: gatewatch\r\nX-Api-Key: %s\r\n\r\n", b.secrets[RoleViewer])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	const changes = 3000
+	last := uint64(3 + changes)
+	fast := make(chan error, 1)
+	go func() { fast <- b.resumeUntil(ctx, base, last, changes*2) }()
+	for i := range changes {
+		f := finding(i%200, i+100)
+		f.Explanation = strings.Repeat("It asked for paths that do not exist. ", 50)
+		if err := b.manager.Apply(ctx, []detect.Finding{f}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-fast; err != nil {
+		t.Fatalf("the client that reads: %v", err)
+	}
+	seen := uint64(0)
+	lines := bufio.NewScanner(slow)
+	lines.Buffer(nil, 1<<20)
+	for seen < last && lines.Scan() { // it ends early when the server gave up on the client meanwhile
+		if id, ok := strings.CutPrefix(lines.Text(), "id: "); ok && id != "0" {
+			if seen++; id != strconv.FormatUint(seen, 10) {
+				t.Fatalf("change %s after %d", id, seen-1)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Fatal("it saw nothing")
+	}
+	if err := b.readOn(ctx, base, max(seen, 1)-1, last, changes*2); err != nil { // the last one may have been cut
+		t.Fatalf("it comes back after %d: %v", seen, err)
+	}
+}
+
+// BenchmarkStreams has 200 clients follow changes, every tenth slowly, every fifth in pieces with Last-Event-ID.
+func BenchmarkStreams(b *testing.B) {
+	const clients, changes = 200, 1000
+	for b.Loop() {
+		s := newBench(b)
+		base := s.live(b)
+		last := uint64(3 + changes)
+		var wg sync.WaitGroup
+		var missed atomic.Int64
+		before := cpuTime()
+		for i := range clients {
+			piece := changes * 2
+			if i%5 == 0 {
+				piece = 20 + i
+			}
+			wg.Go(func() {
+				if i%10 == 0 {
+					time.Sleep(time.Second) // it comes late, and has all to catch up with
+				}
+				if err := s.resumeUntil(b.Context(), base, last, piece); err != nil {
+					missed.Add(1)
+					b.Errorf("client %d: %v", i, err)
+				}
+			})
+		}
+		for i := range changes {
+			if err := s.manager.Apply(b.Context(), []detect.Finding{finding(i%200, i+100)}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		wg.Wait()
+		b.ReportMetric(float64(clients*last)/(cpuTime()-before).Seconds(), "events/cpu-s")
+		b.ReportMetric(float64(missed.Load()), "clients-with-gaps-or-repeats")
+	}
 }
