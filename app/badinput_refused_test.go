@@ -57,6 +57,7 @@ sources:
 baseline: {schedule: now and then}
 incidents: {gap: -5m}
 ingest: {max_body_mb: -3}
+rules: {memory_mb: 7}
 tls: {key: k.pem}
 `
 	_, err := LoadConfig(file(t, "gatewatch.yaml", text), nil)
@@ -64,7 +65,7 @@ tls: {key: k.pem}
 		`listen: "nohost": want HOST:PORT`, "sources[0].files: empty", `sources[0].format`, `"nosuch" is not known; known are auto`,
 		`sources[0].time_zone: "Mars/Olympus": want an IANA name`, `sources[1].files[0]: "[": want a path or a glob`, `sources[2].name: "a": another source`,
 		"store.dsn", "want clickhouse://", `baseline.schedule: "now and then"`, "want a cron expression", "incidents.gap: -5m0s: want a duration",
-		"ingest.max_body_mb: -3: want", "engine", "tls: certificate and key go together")
+		"ingest.max_body_mb: -3: want", "rules.memory_mb: 7: want 16 to", "engine", "tls: certificate and key go together")
 	if err != nil && strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("the error tells the password: %v", err)
 	}

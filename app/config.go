@@ -79,7 +79,25 @@ type IngestConfig struct {
 
 // RulesConfig says which rules run besides the built-in ones.
 type RulesConfig struct {
-	Dirs []string `yaml:"dirs"` // folders of Sigma rules (*.yml); a rule with a built-in one's id takes its place
+	Dirs     []string `yaml:"dirs"`      // folders of Sigma rules (*.yml); a rule with a built-in one's id takes its place
+	MemoryMB int      `yaml:"memory_mb"` // what the windows of all rules remember at most, in MiB; default 384
+}
+
+// memory is the bound in bytes.
+func (c RulesConfig) memory() int64 { return int64(c.MemoryMB) << 20 }
+
+// What rules.memory_mb may say, in MiB.
+const (
+	minRulesMemory     = 16
+	defaultRulesMemory = 384
+	maxRulesMemory     = 1 << 20
+)
+
+func (c RulesConfig) validate() (faults []error) {
+	if c.MemoryMB != 0 && (c.MemoryMB < minRulesMemory || c.MemoryMB > maxRulesMemory) {
+		faults = append(faults, fmt.Errorf("rules.memory_mb: %d: want %d to %d, or 0 for the default", c.MemoryMB, minRulesMemory, maxRulesMemory))
+	}
+	return faults
 }
 
 // DefaultService is the service of logs that name none.
@@ -92,6 +110,9 @@ const (
 
 // WithDefaults returns c with this room's own defaults filled in; the other rooms fill theirs.
 func (c Config) WithDefaults() Config {
+	if c.Rules.MemoryMB == 0 {
+		c.Rules.MemoryMB = defaultRulesMemory
+	}
 	if c.DataDir == "" {
 		c.DataDir = defaultDataDir
 	}
@@ -135,6 +156,7 @@ func (c Config) Validate() (faults []error) {
 		faults = append(faults, fmt.Errorf("identity.pseudonymise: %s: needs privacy.key_files", strings.Join(c.Identity.Pseudonymise, ", ")))
 	}
 	faults = append(faults, c.Routes.Validate()...)
+	faults = append(faults, c.Rules.validate()...)
 	faults = append(faults, c.Baseline.Validate()...)
 	faults = append(faults, c.Incidents.Validate()...)
 	faults = append(faults, c.Responses.Validate()...)

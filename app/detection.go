@@ -47,8 +47,8 @@ func (b *builder) detection(ctx context.Context) (err error) {
 		store: s.store, incidents: s.incidents, learned: learned, outcomes: outcomeOptions(b.rulebook.Set(), learned), policies: guard,
 		learner: s.learner, log: b.log,
 		file: filepath.Join(b.cfg.DataDir, "detection.json"), now: b.opts.now,
-		rulebook: b.rulebook,
-	}, b.rulebook.Set().NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}}), b.rulebook.Set().NewWindows(rules.WindowOptions{}))
+		rulebook: b.rulebook, metrics: newWindowMetrics(b.registry),
+	}, b.windows(learned), b.rulebook.Set().NewWindows(rules.WindowOptions{Memory: b.cfg.Rules.memory()}))
 	s.stream.history, err = b.history(ctx)
 	if err != nil {
 		return err
@@ -69,6 +69,11 @@ func (b *builder) detection(ctx context.Context) (err error) {
 	return nil
 }
 
+// windows are those of the rules, with learned thresholds.
+func (b *builder) windows(learned *baseline.Detectors) *rules.Windows {
+	return b.rulebook.Set().NewWindows(rules.WindowOptions{Memory: b.cfg.Rules.memory(), Thresholds: learnedRates{learned}})
+}
+
 // history judges what is imported beside the live stream.
 func (b *builder) history(ctx context.Context) (*history, error) {
 	s := b.server
@@ -77,8 +82,7 @@ func (b *builder) history(ctx context.Context) (*history, error) {
 		file: filepath.Join(b.cfg.DataDir, historyFile),
 		detectors: func() (*baseline.Detectors, []detect.Detector) {
 			learned := baseline.NewDetectors(b.cfg.Baseline)
-			windows := b.rulebook.Set().NewWindows(rules.WindowOptions{Thresholds: learnedRates{learned}})
-			return learned, append([]detect.Detector{windows}, learned.List()...)
+			return learned, append([]detect.Detector{b.windows(learned)}, learned.List()...)
 		},
 		outcomes: func(learned *baseline.Detectors) outcome.Options { return outcomeOptions(b.rulebook.Set(), learned) },
 	}

@@ -50,6 +50,7 @@ type stream struct {
 	learner   *learner
 	rulebook  *ruleBook
 	windows   *rules.Windows // of the rules
+	metrics   *windowMetrics
 	log       *slog.Logger
 	file      string // of the saved place
 	now       func() time.Time
@@ -119,6 +120,7 @@ func (s *stream) Run(ctx context.Context) error {
 		case <-ticker.C:
 			s.live.Release(s.now(), s.observe)
 			s.idle()
+			s.metrics.tell(s.windows.Stats(), s.now(), s.log)
 		}
 		if err := s.settle(ctx); err != nil {
 			return err

@@ -3,6 +3,7 @@ package rules
 import (
 	"math"
 	"slices"
+	"unsafe"
 
 	"github.com/gatewatch/gatewatch/event"
 )
@@ -218,7 +219,15 @@ func (w *bucketWindow) holdsUntil(left amount, r *reach) int64 {
 	return never
 }
 
-func (w *bucketWindow) reset() { *w = bucketWindow{} }
+func (w *bucketWindow) size() int64 {
+	n := int64(unsafe.Sizeof(*w)) + int64(cap(w.buckets))*int64(unsafe.Sizeof(bucket{})) + w.total.size()
+	for i := range w.buckets {
+		n += w.buckets[i].cells.size()
+	}
+	return n
+}
+
+func (c cells) size() int64 { return int64(cap(c)) * int64(unsafe.Sizeof(cell{})) }
 
 // floorDiv divides towards minus infinity.
 func floorDiv(a, b int64) int64 {

@@ -3,6 +3,7 @@ package rules
 import (
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -75,7 +76,23 @@ func (w *chainWindow) judge(newest int64, r *reach) verdict {
 	return v
 }
 
-func (w *chainWindow) reset() { w.entries = nil }
+func (w *chainWindow) size() int64 {
+	return int64(unsafe.Sizeof(*w)) + int64(cap(w.entries))*(int64(unsafe.Sizeof(chainEntry{}))+partSize)
+}
+
+// partSize is about what a part refers to: the conditions of its measure.
+const partSize = 512
+
+// partsSize is what a list of parts takes.
+func partsSize(parts []*detect.Part) int64 {
+	n := 8 * int64(cap(parts))
+	for _, p := range parts {
+		if p != nil {
+			n += int64(unsafe.Sizeof(*p)) + partSize
+		}
+	}
+	return n
+}
 
 // partsOf are the parts of a temporal verdict.
 func partsOf(parts []*detect.Part) []detect.Part {

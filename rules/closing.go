@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -58,6 +59,14 @@ func (w *closingWindow) judge(int64, *reach) verdict { return verdict{} }
 
 func (w *closingWindow) reset() { *w = closingWindow{} }
 
+func (w *closingWindow) size() int64 {
+	n := int64(unsafe.Sizeof(*w)) + w.cells.size() + 32*int64(len(w.values))
+	if w.n > 0 {
+		n += sampleSize
+	}
+	return n
+}
+
 // close judges the window.
 func (w *closingWindow) close(end int64, r *reach) verdict {
 	v := verdict{until: end, first: w.first, events: w.n, edge: end - r.span, edged: true}
@@ -105,16 +114,16 @@ func (w *Windows) closeWindows(now int64, emit detect.Emit) {
 func (t *tracker) closeWindow(w *Windows, end int64, emit detect.Emit) {
 	t.end = never
 	var found []*group
-	for _, g := range t.groups {
-		if c := g.window.(*closingWindow); c.n > 0 {
+	t.each(func(g *group) {
+		if c, ok := g.window.(*closingWindow); ok && c.n > 0 {
 			found = append(found, g)
 		}
-	}
+	})
 	slices.SortFunc(found, func(a, b *group) int {
 		return slices.CompareFunc(a.window.(*closingWindow).group, b.window.(*closingWindow).group, strings.Compare)
 	})
 	for _, g := range found {
-		c := g.window.(*closingWindow)
+		c, was, size := g.window.(*closingWindow), g.standing(), g.size()
 		v := c.close(end, &t.reach)
 		e := g.episode
 		switch {
@@ -128,6 +137,13 @@ func (t *tracker) closeWindow(w *Windows, end int64, emit detect.Emit) {
 			t.fireWindow(w, g, c, end, v, emit)
 		}
 		c.reset()
+		if g.standing() != was {
+			t.place(t.partition(g), g, was)
+		}
+		t.room.charge(t, t.partition(g), g.size()-size)
+	}
+	for p := range uint64(partitions) {
+		w.makeRoom(p, nil, emit)
 	}
 }
 
@@ -161,10 +177,10 @@ func (t *tracker) fireWindow(w *Windows, g *group, c *closingWindow, end int64, 
 	f.Measure = t.measure(&c.example, c.group, v)
 	f.Measure.From, f.Measure.To, f.Measure.Cut = time.Unix(0, v.edge).UTC(), f.FiredAt, w.cut
 	f.Explanation = t.explain(&c.example, &f, v)
-	g.episode = &episode{f: f, until: v.until, hold: t.hold, emitted: end, silent: t.silent}
-	g.episode.sample(&c.example)
-	w.opened(g)
-	g.episode.emit(emit)
+	e := &episode{f: f, until: v.until, hold: t.hold, emitted: end, silent: t.silent}
+	e.sample(&c.example)
+	t.begin(w, g, e)
+	e.emit(emit)
 }
 
 // closingLimit is how many distinct values a closing count tells apart: one more than its largest bound.

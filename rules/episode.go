@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
@@ -19,6 +20,9 @@ const (
 // episode is an open finding.
 type episode struct {
 	f       detect.Finding
+	tracker *tracker
+	group   *group
+	index   int   // among the open ones
 	until   int64 // the condition holds until then at least
 	hold    int64
 	late    int64 // how far behind the newest event it began: so much later it closes
@@ -95,6 +99,16 @@ func (e *episode) sample(ev *event.Event) {
 	e.f.Sample = append(e.f.Sample, ev.Clone())
 }
 
+// size is about how many bytes the episode takes.
+func (e *episode) size() int64 {
+	return int64(unsafe.Sizeof(*e)) + findingTexts + sampleSize*int64(len(e.f.Sample))
+}
+
+const (
+	findingTexts = 1 << 10 // about what a finding refers to: explanation, group, conditions
+	sampleSize   = 1 << 10 // about what an event takes with its texts
+)
+
 // restoredEpisode continues a finding of before a restart. Until its events come again, it is over when its condition,
 // taken to have been true at LastSeen, has been false for the hold time.
 func restoredEpisode(f *detect.Finding, span, hold int64) *episode {
@@ -131,19 +145,19 @@ func (t *tracker) fire(w *Windows, g *group, ev *event.Event, v verdict, emit de
 	group := t.by.values()
 	f := t.finding(ev, group, time.Unix(0, g.newest).UTC(), v)
 	if t.counts() {
-		f.Expected = float64(g.threshold)
+		f.Expected = float64(t.thresholdOf(g))
 	}
-	f.Baseline = t.learned[g]
+	f.Baseline = t.learned[g].baseline
 	f.Measure = t.measure(ev, group, v)
 	t.bound(&f.Measure, g, v, w.cut)
 	f.Explanation = t.explain(ev, &f, v)
-	g.episode = &episode{f: f, until: v.until, hold: t.hold, emitted: g.newest, silent: t.silent}
-	if g.episode.closesAt() <= w.now { // a clock went back: closed at once, every further event would begin another
-		g.episode.late = w.now - g.newest
+	e := &episode{f: f, until: v.until, hold: t.hold, emitted: g.newest, silent: t.silent}
+	if e.closesAt() <= w.now { // a clock went back: closed at once, every further event would begin another
+		e.late = w.now - g.newest
 	}
-	g.episode.sample(ev)
-	w.opened(g)
-	g.episode.emit(emit)
+	e.sample(ev)
+	t.begin(w, g, e)
+	e.emit(emit)
 }
 
 // counts reports whether the threshold is a number of events, values or rules.

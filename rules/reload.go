@@ -72,7 +72,7 @@ func (w *Windows) Reload(set *Set, emit detect.Emit) Reloaded {
 	for _, r := range set.running(w.opts.Only) {
 		t := former[r.ID]
 		if t == nil || t.rule.fingerprint != r.fingerprint {
-			w.track(newTracker(set, r, w.opts))
+			w.track(newTracker(w, r))
 			out.Started++
 			continue
 		}
@@ -84,24 +84,28 @@ func (w *Windows) Reload(set *Set, emit detect.Emit) Reloaded {
 	}
 	out.Ended = len(former)
 	w.end(former, emit)
+	w.assign()
 	w.connect(w.opts.Only)
 	return out
 }
 
 // end closes the findings of rules that are no more, in the order of their ids.
 func (w *Windows) end(gone map[string]*tracker, emit detect.Emit) {
-	var open []*group
+	var open []*episode
 	for _, t := range gone {
-		for _, g := range t.groups {
+		t.each(func(g *group) {
 			if g.episode != nil {
-				open = append(open, g)
+				open = append(open, g.episode)
 			}
-		}
+		})
 	}
-	slices.SortFunc(open, func(a, b *group) int { return cmp.Compare(a.episode.f.ID, b.episode.f.ID) })
-	for _, g := range open {
-		g.episode.finish(emit)
-		g.episode = nil // closeEpisodes forgets it
+	slices.SortFunc(open, func(a, b *episode) int { return cmp.Compare(a.f.ID, b.f.ID) })
+	for _, e := range open {
+		w.closed(e)
+		e.finish(emit)
+	}
+	for _, t := range gone {
+		t.clear()
 	}
 }
 

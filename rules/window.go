@@ -3,12 +3,36 @@ package rules
 import (
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 )
+
+// window remembers what a condition needs of the past.
+type window interface {
+	// add counts an event at time t (nanoseconds) that may be older than the newest.
+	add(ev *event.Event, t int64, r *reach)
+	// judge evaluates the condition over (newest - span, newest].
+	judge(newest int64, r *reach) verdict
+	// size is how many bytes it takes.
+	size() int64
+}
+
+// verdict is the outcome of judging a window.
+type verdict struct {
+	holds    bool
+	until    int64   // if it holds: without further events it stops holding then
+	observed float64 // the number the threshold was held against
+	first    int64   // time of the window's first event that counted
+	events   uint64  // events in the window, as far as they are remembered
+	edge     int64   // where the window begins, when edged: not a timespan back
+	edged    bool
+	examples []string
+	parts    []detect.Part // of chains
+}
 
 // reach is what the windows of a rule have in common.
 type reach struct {
@@ -39,7 +63,7 @@ func (w *countWindow) remember(t int64, limit int) {
 		for i > 0 && w.times[i-1] > t {
 			i--
 		}
-		w.times = slices.Insert(w.times, i, t)
+		w.times = slices.Insert(roomForOne(w.times), i, t)
 		return
 	}
 	if t < w.times[w.oldest] {
@@ -63,6 +87,14 @@ func (w *countWindow) remember(t int64, limit int) {
 	w.times[i] = t
 }
 
+// roomForOne makes room for another element: half as many again, where append would double.
+func roomForOne[T any](s []T) []T {
+	if len(s) < cap(s) {
+		return s
+	}
+	return append(make([]T, 0, len(s)+max(1, len(s)/2)), s...)
+}
+
 func (w *countWindow) judge(newest int64, r *reach) verdict {
 	if len(w.times) < r.limit || w.times[w.oldest] <= newest-r.span {
 		return verdict{}
@@ -71,7 +103,7 @@ func (w *countWindow) judge(newest int64, r *reach) verdict {
 	return verdict{holds: true, until: first + r.span, observed: float64(r.limit), first: first, events: uint64(r.limit)}
 }
 
-func (w *countWindow) reset() { w.times, w.oldest = w.times[:0], 0 }
+func (w *countWindow) size() int64 { return int64(unsafe.Sizeof(*w)) + 8*int64(cap(w.times)) }
 
 // excusedWindow does not hold while enough events of the rule that excuses lie beside those that make it hold.
 type excusedWindow struct {
@@ -87,21 +119,25 @@ func (w *excusedWindow) judge(newest int64, r *reach) verdict {
 	return v
 }
 
-func (w *excusedWindow) reset() {
-	w.window.reset()
-	w.excuses.reset()
-}
+func (w *excusedWindow) size() int64 { return w.window.size() + w.excuses.size() + 16 }
 
 // valueWindow is value_count: the last limit distinct values of a field.
 type valueWindow struct {
 	entries []valueEntry
+	named   []namedValue
 }
 
 type valueEntry struct {
 	hash        uint64 // the value's identity
 	first, last int64  // of the run of events that is still inside the window
-	events      uint64
-	head        string // the value, cut to maxExample bytes, where it is one of the examples
+	events      uint32
+	named       bool
+}
+
+// namedValue is one of the values that a finding names.
+type namedValue struct {
+	hash uint64
+	head string // cut to maxExample bytes
 }
 
 const (
@@ -112,31 +148,55 @@ const (
 func (w *valueWindow) add(ev *event.Event, t int64, r *reach) {
 	text := fieldText(ev, r.field)
 	hash := xxhash.Sum64String(text)
-	w.entries = slices.DeleteFunc(w.entries, func(e valueEntry) bool { return e.last <= t-r.span })
-	oldest, named := 0, 0
+	w.leave(t - r.span)
+	oldest := 0
 	for i := range w.entries {
 		e := &w.entries[i]
 		if e.hash == hash {
 			e.first, e.last = min(e.first, t), max(e.last, t)
 			e.events++
+			w.name(e, text, r)
 			return
 		}
 		if e.last < w.entries[oldest].last {
 			oldest = i
 		}
-		if e.head != "" {
-			named++
-		}
 	}
 	entry := valueEntry{hash: hash, first: t, last: t, events: 1}
-	if named < examples {
-		entry.head = strings.Clone(text[:min(len(text), maxExample)])
-	}
 	switch {
 	case len(w.entries) < r.limit:
-		w.entries = append(w.entries, entry)
+		w.entries = append(roomForOne(w.entries), entry)
+		w.name(&w.entries[len(w.entries)-1], text, r)
 	case w.entries[oldest].last <= t:
+		w.unname(&w.entries[oldest])
 		w.entries[oldest] = entry
+		w.name(&w.entries[oldest], text, r)
+	}
+}
+
+// leave forgets the values that were seen last at edge or before.
+func (w *valueWindow) leave(edge int64) {
+	w.entries = slices.DeleteFunc(w.entries, func(e valueEntry) bool {
+		if e.last > edge {
+			return false
+		}
+		w.unname(&e)
+		return true
+	})
+}
+
+// name makes the value one of the examples while there are too few. Most windows never fire: they get none before they
+// are half full.
+func (w *valueWindow) name(e *valueEntry, text string, r *reach) {
+	if !e.named && len(w.named) < examples && len(w.entries) >= min(r.limit/2, r.limit-examples+1) {
+		e.named = true
+		w.named = append(w.named, namedValue{e.hash, strings.Clone(text[:min(len(text), maxExample)])})
+	}
+}
+
+func (w *valueWindow) unname(e *valueEntry) {
+	if e.named {
+		w.named = slices.DeleteFunc(w.named, func(n namedValue) bool { return n.hash == e.hash })
 	}
 }
 
@@ -150,24 +210,26 @@ func (w *valueWindow) judge(newest int64, r *reach) verdict {
 		}
 		inside++
 		v.until = min(v.until, e.last+r.span)
-		v.events += e.events
+		v.events += uint64(e.events)
 		v.first = min(v.first, max(e.first, newest-r.span+1))
 	}
 	if inside < r.limit {
 		return verdict{}
 	}
 	v.holds, v.observed = true, float64(inside)
-	for i := range w.entries {
-		if head := w.entries[i].head; head != "" {
-			v.examples = append(v.examples, head)
-		}
+	for i := range w.named {
+		v.examples = append(v.examples, w.named[i].head)
 	}
 	return v
 }
 
-func (w *valueWindow) reset() {
-	clear(w.entries)
-	w.entries = w.entries[:0]
+func (w *valueWindow) size() int64 {
+	n := int64(unsafe.Sizeof(*w)) + int64(cap(w.entries))*int64(unsafe.Sizeof(valueEntry{})) +
+		int64(cap(w.named))*int64(unsafe.Sizeof(namedValue{}))
+	for i := range w.named {
+		n += int64(len(w.named[i].head))
+	}
+	return n
 }
 
 // temporalWindow is temporal: when each rule matched last.
@@ -215,7 +277,9 @@ func (w *temporalWindow) judge(newest int64, r *reach) verdict {
 	return verdict{holds: true, until: first + r.span, observed: float64(seen), first: first, events: uint64(seen), parts: partsOf(w.parts)}
 }
 
-func (w *temporalWindow) reset() { w.last, w.parts = nil, nil }
+func (w *temporalWindow) size() int64 {
+	return int64(unsafe.Sizeof(*w)) + 8*int64(cap(w.last)) + partsSize(w.parts)
+}
 
 // orderedWindow is temporal_ordered: start[i] is the latest time at which a chain began whose rules 0 to i matched one
 // after the other; an event may be one link of a chain only.
@@ -252,7 +316,13 @@ func (w *orderedWindow) judge(newest int64, r *reach) verdict {
 	}
 }
 
-func (w *orderedWindow) reset() { w.start, w.parts = nil, nil }
+func (w *orderedWindow) size() int64 {
+	n := int64(unsafe.Sizeof(*w)) + 8*int64(cap(w.start))
+	for _, parts := range w.parts {
+		n += 24 + partsSize(parts)
+	}
+	return n
+}
 
 func matched(ev *event.Event, id string) bool {
 	_, ok := slices.BinarySearch(ev.Signatures, id)

@@ -12,10 +12,9 @@ import (
 
 // WindowOptions configure NewWindows. The zero value is the default.
 type WindowOptions struct {
-	// MaxGroups bounds the groups that one rule remembers; 0 is 110,000. What is beyond is evicted, the longest idle
-	// first, within fixed partitions of the groups' hashes, so that the choice does not depend on how groups are spread
-	// over shards.
-	MaxGroups int
+	// Memory bounds what all groups remember together, in bytes by an estimate that is about right; 0 is 384 MiB. What
+	// is beyond is evicted: see WindowStats.
+	Memory int64
 	// Thresholds supplies learned thresholds; nil leaves the written ones.
 	Thresholds Thresholds
 	// Only runs one rule of the set; nil runs all that raise findings.
@@ -45,13 +44,15 @@ type Windows struct {
 	chains   []*tracker            // correlations over correlations, those first that others are over
 	excuses  map[string][]*tracker // by the signature that excuses their groups
 
-	open       []*group // groups with an open episode, in no order
-	nextUpdate int64    // when open episodes are looked at for growth
-	nextClose  int64    // no episode closes before
-	nextEnd    int64    // no window that is judged at its end ends before
-	now        int64    // newest event time seen
+	table      *groupTable
+	room       room
+	open       []*episode // in no order
+	nextUpdate int64      // when open episodes are looked at for growth
+	nextClose  int64      // no episode closes before
+	nextEnd    int64      // no window that is judged at its end ends before
+	now        int64      // newest event time seen
 	cut        time.Time
-	due        int64  // no group expires before
+	swept      int64  // the tick of event time at which stale groups were forgotten
 	observed   uint64 // events
 	origins    map[origin]*origin
 	origin     *origin // of the last event
@@ -63,30 +64,28 @@ type Windows struct {
 // WindowStats count what Windows had to leave out.
 type WindowStats struct {
 	Groups  int    // remembered now
-	Evicted uint64 // groups dropped at the bound
+	Bytes   int64  // that they take, by estimate
+	Evicted uint64 // groups given up for want of memory
 	Late    uint64 // events older than their group's window
 }
 
 var _ detect.Detector = (*Windows)(nil)
 
-const (
-	defaultMaxGroups = 110_000
-	partitions       = 64
-	never            = int64(1<<63 - 1)
-)
+const never = int64(1<<63 - 1)
 
 // NewWindows returns the windows of the set's rules.
 func (s *Set) NewWindows(opts WindowOptions) *Windows {
-	if opts.MaxGroups <= 0 {
-		opts.MaxGroups = defaultMaxGroups
+	if opts.Memory <= 0 {
+		opts.Memory = defaultMemory
 	}
 	w := &Windows{
 		set: s, opts: opts, bySig: map[string][]*tracker{}, excuses: map[string][]*tracker{}, origins: map[origin]*origin{},
-		nextClose: never, nextEnd: never, now: -never,
+		nextClose: never, nextEnd: never, now: -never, swept: -never, table: newGroupTable(), room: room{share: opts.Memory / partitions},
 	}
 	for _, r := range s.running(opts.Only) {
-		w.track(newTracker(s, r, opts))
+		w.track(newTracker(w, r))
 	}
+	w.assign()
 	w.connect(opts.Only)
 	return w
 }
@@ -169,8 +168,9 @@ func (r *Rule) depth() int {
 // Stats returns the counts.
 func (w *Windows) Stats() WindowStats {
 	s := w.stats
-	for _, t := range w.trackers {
-		s.Groups += len(t.groups)
+	s.Groups = w.table.n
+	for _, used := range w.room.used {
+		s.Bytes += used
 	}
 	return s
 }
@@ -184,7 +184,7 @@ func (w *Windows) Observe(ev *event.Event, emit detect.Emit) {
 	w.observed++
 	for _, sig := range ev.Signatures {
 		for _, t := range w.excuses[sig] {
-			t.excuse(w, ev)
+			t.excuse(w, ev, emit)
 		}
 		for _, t := range w.bySig[sig] {
 			t.observe(w, ev, emit)
@@ -198,15 +198,6 @@ func (w *Windows) Observe(ev *event.Event, emit detect.Emit) {
 // Advance implements detect.Detector.
 func (w *Windows) Advance(t time.Time, emit detect.Emit) {
 	w.closeBefore(t.UnixNano(), emit)
-	if w.now < w.due {
-		return
-	}
-	w.due = w.now + int64(time.Minute) // a group that is created meanwhile is not missed
-	for _, tr := range w.trackers {
-		if tr.due() <= w.now {
-			tr.expire(w.now)
-		}
-	}
 }
 
 // Lookback implements detect.Detector: twice the longest timespan, an hour at most.
@@ -230,14 +221,20 @@ func (w *Windows) Restore(open []detect.Finding) {
 	}
 }
 
-// closeBefore judges the windows that have ended at t and closes the episodes that are over. It runs before each event, so
-// that what is emitted does not depend on how often Advance is called.
+// closeBefore judges the windows that have ended at t, closes the episodes that are over and forgets stale groups. It runs
+// before each event, so that what is emitted does not depend on how often Advance is called.
 func (w *Windows) closeBefore(t int64, emit detect.Emit) {
 	w.now = max(w.now, t)
 	if w.now >= w.nextEnd {
 		w.closeWindows(w.now, emit)
 	}
 	w.closeEpisodes(w.now, emit)
+	if w.now >= w.swept+int64(detect.Tick) {
+		w.swept = floorDiv(w.now, int64(detect.Tick)) * int64(detect.Tick)
+		for _, tr := range w.trackers {
+			tr.expire(w.swept)
+		}
+	}
 }
 
 // closeEpisodes closes the episodes whose condition has been false long enough at t, and tells of those that grew since
@@ -248,47 +245,36 @@ func (w *Windows) closeEpisodes(now int64, emit detect.Emit) {
 	}
 	var due []dueEpisode
 	w.nextClose, w.nextUpdate = never, now-now%updateEvery+updateEvery
-	w.open = slices.DeleteFunc(w.open, func(g *group) bool {
-		e := g.episode
-		if e == nil {
-			return true // evicted
-		}
+	for _, e := range w.open {
 		ends := e.closesAt()
 		if at, grew := e.updateDue(); grew && at <= min(now, ends) {
-			due = append(due, dueEpisode{at, g, false})
+			due = append(due, dueEpisode{at, e, false})
 		}
 		if ends <= now {
-			due = append(due, dueEpisode{ends, g, true})
-			return true
+			due = append(due, dueEpisode{ends, e, true})
+			continue
 		}
 		w.nextClose = min(w.nextClose, ends)
-		return false
-	})
+	}
 	slices.SortStableFunc(due, func(a, b dueEpisode) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.g.episode.f.ID, b.g.episode.f.ID))
+		return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.episode.f.ID, b.episode.f.ID))
 	})
 	for _, d := range due {
 		if !d.ends {
-			d.g.episode.emitted = d.at
-			d.g.episode.emit(emit)
+			d.episode.emitted = d.at
+			d.episode.emit(emit)
 			continue
 		}
-		d.g.episode.finish(emit)
-		d.g.episode = nil
+		w.closed(d.episode)
+		d.episode.finish(emit)
 	}
 }
 
 // dueEpisode is an episode that has something to tell as of the event time at.
 type dueEpisode struct {
-	at   int64
-	g    *group
-	ends bool
-}
-
-// opened registers a group's new episode.
-func (w *Windows) opened(g *group) {
-	w.open = append(w.open, g)
-	w.nextClose = min(w.nextClose, g.episode.closesAt())
+	at      int64
+	episode *episode
+	ends    bool
 }
 
 // originOf returns where ev came from, interned, so that it may be kept.
