@@ -196,8 +196,11 @@ func arithmetic(s string) bool {
 // of HTML.
 var harmlessMarkup = regexp.MustCompile(`(?i)\sstyle\s*=\s*("[^"<>\\(&@]*"|'[^'<>\\(&@]*')|<!doctype html>`)
 
+// brokenAttributes is a link that a page's faulty markup ran together with the harmless attributes after it.
+var brokenAttributes = regexp.MustCompile(`(?i)^[^<>"'=]*["'](\s+(class|id|title|rel|target|alt|lang|name|width|height|data-[\w-]+)=("[^"<>(]*"|'[^'<>(]*'))+\s*/?>?[\w./:-]*$`)
+
 func isXSS(s string) bool {
-	if !libinjection.IsXSS(s) {
+	if !libinjection.IsXSS(s) || brokenAttributes.MatchString(s) {
 		return false
 	}
 	rest := harmlessMarkup.ReplaceAllString(s, "")
