@@ -10,36 +10,20 @@ type History interface {
 	// Endpoints calls fn for every (service, method, route), routes as they were stamped, and for every service as a
 	// whole under a key with only the service.
 	Endpoints(ctx context.Context, s Snapshot, fn func(EndpointHours) error) error
-	// Actors calls fn for every user, and for every client among the requests without a user.
+	// Actors calls fn for every user, and for every client among the requests without a user. Its countries leave out what
+	// snapshot.ExcludedUsers lists.
 	Actors(ctx context.Context, s Snapshot, fn func(ActorHours) error) error
 	// Objects calls fn for every (service, method, route, actor) that read objects.
 	Objects(ctx context.Context, s Snapshot, fn func(ObjectHours) error) error
 	// Shapes calls fn for every (service, method, route) that answered successfully (status 200 to 299).
 	Shapes(ctx context.Context, s Snapshot, fn func(ShapeHours) error) error
-	// Members and Countries leave out what snapshot.ExcludedUsers lists. Members calls fn for every (service, method, route) that at most MostMembers users used successfully, and for every
-	// service as a whole, with the number of its users only.
+	// Members calls fn for every (service, method, route) that at most MostMembers users used successfully, without what
+	// snapshot.ExcludedUsers lists, and for every service as a whole, with the number of its users only.
 	Members(ctx context.Context, s Snapshot, fn func(MemberList) error) error
-	// Countries calls fn for every user that sent successful requests (status below 400) whose country is known.
-	Countries(ctx context.Context, s Snapshot, fn func(user string, countries []string) error) error
-	// Habits calls fn for every user, and for every client among the requests without a user, declared crawlers left out.
-	Habits(ctx context.Context, s Snapshot, fn func(HabitDays) error) error
 	// Refusals calls fn for every (service, method, route) that refused somebody (status 401 or 403).
 	Refusals(ctx context.Context, s Snapshot, fn func(RefusalHours) error) error
 	// Agents calls fn for every (service, method, route) that was asked by clients with a user agent.
 	Agents(ctx context.Context, s Snapshot, fn func(AgentHours) error) error
-}
-
-// HabitDays is how one actor behaved, by the day (UTC). Days are the days' first hours; Agents is as long as Days. Of
-// clients only Agents are given.
-type HabitDays struct {
-	Key    ActorKey
-	Days   []uint32
-	Agents []uint32 // different user agents
-	Routes []uint32 // different routes that answered with a status below 400
-	// Ever is the number of different such routes over the whole window.
-	Ever uint32
-	// Networks are the autonomous systems that requests with a status below 400 came from.
-	Networks []uint32
 }
 
 // RefusalHours is how often one endpoint refused (status 401 or 403), by the hour and by the day (UTC). Hours and days
@@ -108,6 +92,17 @@ type ActorHours struct {
 	Hours    []uint32
 	Requests []uint32
 	KiB      []uint32 // of response bodies, rounded down
+
+	// How it behaved, by the day (UTC): Agents and Routes are as long as Days, which are the days' first hours. Of clients
+	// declared crawlers are left out, and only Days and Agents are given.
+	Days   []uint32
+	Agents []uint32 // different user agents
+	Routes []uint32 // different routes that answered with a status of 1 to 399
+	// Ever is the number of different such routes over the whole window, Networks are the autonomous systems and Countries
+	// the countries that such requests came from, ascending.
+	Ever      uint32
+	Networks  []uint32
+	Countries []string
 }
 
 // ObjectHours is how many distinct objects one actor read successfully through one endpoint, by the hour and by the day

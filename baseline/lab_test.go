@@ -231,8 +231,10 @@ func (m memory) Actors(_ context.Context, s Snapshot, fn func(ActorHours) error)
 		}
 		sent[k][uint32(e.Time.Unix()/3600)] += max(e.BytesOut, 0)
 	}
+	habits, countries := m.habits(s), m.countries(s)
 	for k, byHour := range hours {
-		r := ActorHours{Key: k, Hours: sortedHours(byHour)}
+		r := habits[k]
+		r.Key, r.Hours, r.Countries = k, sortedHours(byHour), sortedStrings(countries[k])
 		for _, h := range r.Hours {
 			r.Requests = append(r.Requests, byHour[h])
 			r.KiB = append(r.KiB, uint32(sent[k][h]/1024))
@@ -365,23 +367,19 @@ func (m memory) Members(_ context.Context, s Snapshot, fn func(MemberList) error
 	return nil
 }
 
-func (m memory) Countries(_ context.Context, s Snapshot, fn func(string, []string) error) error {
-	found := map[string]map[string]bool{}
+func (m memory) countries(s Snapshot) map[ActorKey]map[string]bool {
+	found := map[ActorKey]map[string]bool{}
 	for _, e := range m.in(s) {
 		if e.User == "" || e.Country == "" || e.Status == 0 || e.Status >= 400 || isExcluded(s, e) {
 			continue
 		}
-		if found[e.User] == nil {
-			found[e.User] = map[string]bool{}
+		k := whoOf(e).key()
+		if found[k] == nil {
+			found[k] = map[string]bool{}
 		}
-		found[e.User][e.Country] = true
+		found[k][e.Country] = true
 	}
-	for user, countries := range found {
-		if err := fn(user, sortedStrings(countries)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return found
 }
 
 func isExcluded(s Snapshot, e *event.Event) bool {

@@ -58,9 +58,6 @@ func Recompute(ctx context.Context, cfg Config, h History, s Snapshot) (*Model, 
 	if err := l.learnActors(ctx, h, s); err != nil {
 		return nil, fmt.Errorf("learn users and clients: %w", err)
 	}
-	if err := l.learnHabits(ctx, h, s); err != nil {
-		return nil, fmt.Errorf("learn habits: %w", err)
-	}
 	if err := l.learnRefusals(ctx, h, s); err != nil {
 		return nil, fmt.Errorf("learn refusals: %w", err)
 	}

@@ -53,8 +53,10 @@ func (b *crowdBuilder) add(hours, counts []uint32, leftOut func(int64) bool, scr
 	return own, days
 }
 
+// learnActors learns what is usual of every user and client, and of all of them.
 func (l *learner) learnActors(ctx context.Context, h History, s Snapshot) error {
 	users, clients, volume := newCrowdBuilder(), newCrowdBuilder(), newCrowdBuilder()
+	habits := newHabitsBuilder(l.excluded)
 	var scratch, sent []float64
 	err := h.Actors(ctx, s, func(row ActorHours) error {
 		b := clients
@@ -68,17 +70,17 @@ func (l *learner) learnActors(ctx context.Context, h History, s Snapshot) error 
 			sent, _ = volume.add(row.Hours, row.KiB, leftOut, sent)
 		}
 		accepted := l.excluded.accepted(row.Key)
-		if len(own) == 0 || len(own) < leastReaderHours && !accepted {
+		known := len(own) >= leastReaderHours || len(own) > 0 && accepted
+		var a Actor
+		habits.add(&row, &a, known)
+		if !known {
 			return nil
 		}
-		k := ActorKey{row.Key.User, strings.Clone(row.Key.Value)}
-		a := Actor{
-			Hours: uint16(min(len(own), 65535)), Days: days, //nolint:gosec // bounded
-			Median: float32(median(own)), P99: round4(quantile(own, 0.99)), Max: float32(slices.Max(own)),
-			Accepted: accepted,
-		}
+		a.Hours, a.Days = uint16(min(len(own), 65535)), days //nolint:gosec // bounded
+		a.Median, a.P99, a.Max = float32(median(own)), round4(quantile(own, 0.99)), float32(slices.Max(own))
+		a.Accepted = accepted
 		a.Last, a.Clock = l.span.clock(row.Hours, leftOut)
-		if !k.User {
+		if !row.Key.User {
 			a.Clock = 0
 		} else {
 			a.Even = l.model.evenness.add(row.Hours, row.Requests, leftOut)
@@ -86,24 +88,12 @@ func (l *learner) learnActors(ctx context.Context, h History, s Snapshot) error 
 				a.MaxKiB = float32(slices.Max(sent))
 			}
 		}
-		l.model.actors[k] = a
+		l.model.actors[ActorKey{row.Key.User, strings.Clone(row.Key.Value)}] = a
 		return nil
 	})
 	l.model.users, l.model.clients, l.model.volume = users.crowd(), clients.crowd(), volume.crowd()
-	if err != nil {
-		return err
-	}
-	return h.Countries(ctx, s, func(user string, countries []string) error {
-		k := ActorKey{true, user}
-		if a, ok := l.model.actors[k]; ok {
-			for _, c := range countries {
-				a.Countries = append(a.Countries, strings.Clone(c))
-			}
-			slices.Sort(a.Countries)
-			l.model.actors[ActorKey{true, strings.Clone(user)}] = a
-		}
-		return nil
-	})
+	habits.into(l.model)
+	return err
 }
 
 // clock returns the last hour and the hours of the day among those that are not left out.

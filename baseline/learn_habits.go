@@ -3,7 +3,6 @@ package baseline
 import (
 	"context"
 	"slices"
-	"strings"
 )
 
 // evenness is how many of the users have busy hours that are as busy as the hour before: people's seldom are, machines' are.
@@ -55,45 +54,59 @@ type networks struct {
 // mostNetworks is how many networks of one user are kept: who has more comes from everywhere.
 const mostNetworks = 8
 
-// learnHabits learns breadth, user agents and networks of the actors that have a row, and of all together.
-func (l *learner) learnHabits(ctx context.Context, h History, s Snapshot) error {
-	breadth, ever, byUser, byClient := newCrowdBuilder(), newCrowdBuilder(), newCrowdBuilder(), newCrowdBuilder()
-	l.model.networks = networks{By: map[uint32]int{}}
-	var scratch []float64
-	most := func(b *crowdBuilder, row *HabitDays, counts []uint32) float32 {
-		own, _ := b.add(row.Days, counts, func(h int64) bool { return l.excluded.actorDay(row.Key, h) }, scratch)
-		if scratch = own; len(own) == 0 {
-			return 0
-		}
-		return float32(slices.Max(own))
+// habitsBuilder gathers the breadth, user agents and networks of all actors.
+type habitsBuilder struct {
+	breadth, ever, byUser, byClient *crowdBuilder
+	networks                        networks
+	excluded                        exclusions
+	scratch                         []float64
+}
+
+func newHabitsBuilder(x exclusions) *habitsBuilder {
+	return &habitsBuilder{
+		breadth: newCrowdBuilder(), ever: newCrowdBuilder(), byUser: newCrowdBuilder(), byClient: newCrowdBuilder(),
+		networks: networks{By: map[uint32]int{}}, excluded: x,
 	}
-	err := h.Habits(ctx, s, func(row HabitDays) error {
-		a, known := l.model.actors[row.Key]
-		if !row.Key.User {
-			a.Agents = most(byClient, &row, row.Agents)
-		} else {
-			a.Agents, a.Routes = most(byUser, &row, row.Agents), most(breadth, &row, row.Routes)
-			a.Ever = float32(row.Ever)
-			if known && row.Ever > 0 {
-				ever.add(row.Days[:1], []uint32{row.Ever}, func(int64) bool { return false }, nil)
-			}
-			if len(row.Networks) > 0 {
-				l.model.networks.Users++
-				for _, n := range row.Networks {
-					l.model.networks.By[n]++
-				}
-			}
-			if len(row.Networks) <= mostNetworks {
-				a.Networks = slices.Sorted(slices.Values(row.Networks))
-			}
+}
+
+// add takes one actor's days. Of one that is known by a row of its own, a gets what they say.
+func (b *habitsBuilder) add(row *ActorHours, a *Actor, known bool) {
+	if !row.Key.User {
+		a.Agents = b.most(b.byClient, row, row.Agents)
+		return
+	}
+	a.Agents, a.Routes = b.most(b.byUser, row, row.Agents), b.most(b.breadth, row, row.Routes)
+	a.Ever = float32(row.Ever)
+	if known && row.Ever > 0 {
+		b.ever.add(row.Days[:1], []uint32{row.Ever}, func(int64) bool { return false }, nil)
+	}
+	if len(row.Networks) > 0 {
+		b.networks.Users++
+		for _, n := range row.Networks {
+			b.networks.By[n]++
 		}
-		if known {
-			l.model.actors[ActorKey{row.Key.User, strings.Clone(row.Key.Value)}] = a
-		}
-		return nil
-	})
-	l.model.breadth, l.model.ever, l.model.userAgents, l.model.clientAgents = breadth.crowd(), ever.crowd(), byUser.crowd(), byClient.crowd()
-	return err
+	}
+	if known && len(row.Networks) <= mostNetworks {
+		a.Networks = slices.Clone(row.Networks)
+	}
+	if known {
+		a.Countries = slices.Clone(row.Countries)
+	}
+}
+
+// most notes the days' counts and returns the highest.
+func (b *habitsBuilder) most(crowd *crowdBuilder, row *ActorHours, counts []uint32) float32 {
+	own, _ := crowd.add(row.Days, counts, func(h int64) bool { return b.excluded.actorDay(row.Key, h) }, b.scratch)
+	if b.scratch = own; len(own) == 0 {
+		return 0
+	}
+	return float32(slices.Max(own))
+}
+
+// into hands over what all actors do together.
+func (b *habitsBuilder) into(m *Model) {
+	m.networks, m.breadth, m.ever = b.networks, b.breadth.crowd(), b.ever.crowd()
+	m.userAgents, m.clientAgents = b.byUser.crowd(), b.byClient.crowd()
 }
 
 // actorDay reports whether an hour of k's day that begins with hour h is left out.

@@ -35,7 +35,8 @@ func (s sets[K]) lens(k K, at []uint32) (out []uint32) {
 
 func dayOf(e *event.Event) uint32 { return uint32(e.Time.Unix() / 86400 * 24) }
 
-func (m memory) Habits(_ context.Context, s Snapshot, fn func(HabitDays) error) error {
+// habits are the actors' rows with what they do by the day.
+func (m memory) habits(s Snapshot) map[ActorKey]ActorHours {
 	agents, routes, ever, networks := sets[ActorKey]{}, sets[ActorKey]{}, sets[ActorKey]{}, sets[ActorKey]{}
 	for _, e := range m.in(s) {
 		k := whoOf(e).key()
@@ -51,14 +52,13 @@ func (m memory) Habits(_ context.Context, s Snapshot, fn func(HabitDays) error) 
 			networks.add(k, e.ASN, "")
 		}
 	}
+	rows := map[ActorKey]ActorHours{}
 	for k, days := range agents {
-		r := HabitDays{Key: k, Days: sortedHours(days), Ever: uint32(len(ever[k][0])), Networks: sortedHours(networks[k])}
+		r := ActorHours{Days: sortedHours(days), Ever: uint32(len(ever[k][0])), Networks: sortedHours(networks[k])}
 		r.Agents, r.Routes = agents.lens(k, r.Days), routes.lens(k, r.Days)
-		if err := fn(r); err != nil {
-			return err
-		}
+		rows[k] = r
 	}
-	return nil
+	return rows
 }
 
 func (m memory) Refusals(_ context.Context, s Snapshot, fn func(RefusalHours) error) error {

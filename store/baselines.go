@@ -26,7 +26,8 @@ type history struct {
 	s                       *Store
 	passAnswers, passEvents uint64
 	snap                    baseline.Snapshot
-	late                    bool
+	late                    bool         // read the events instead of the rollups,
+	untold                  bool         // or instead of those that not all stored events have passed
 	routes                  []eventRoute // in order
 }
 
@@ -43,6 +44,10 @@ func (h *history) later(ctx context.Context, snap baseline.Snapshot) (bool, erro
 // Endpoints implements baseline.History.
 func (h *history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func(baseline.EndpointHours) error) error {
 	late, err := h.s.laterEvents(ctx, snap)
+	if err != nil {
+		return err
+	}
+	untold, err := h.s.traitsMissing(ctx, snap)
 	if err != nil {
 		return err
 	}
@@ -73,7 +78,7 @@ func (h *history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func
 	if err != nil {
 		return err
 	}
-	h.snap, h.late, h.routes = snap, late, mergeRoutes(routes)
+	h.snap, h.late, h.untold, h.routes = snap, late, late || untold, mergeRoutes(routes)
 	return nil
 }
 
@@ -100,20 +105,34 @@ func (h *history) services(ctx context.Context, snap baseline.Snapshot, late boo
 
 // Actors implements baseline.History.
 func (h *history) Actors(ctx context.Context, snap baseline.Snapshot, fn func(baseline.ActorHours) error) error {
-	late, err := h.later(ctx, snap)
-	if err != nil {
+	if _, err := h.later(ctx, snap); err != nil {
 		return err
 	}
+	list := []actorPass{{}}
+	if h.untold {
+		list = actorPasses(h.routes)
+	}
+	for _, p := range list {
+		if err := h.actors(ctx, snap, p, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *history) actors(ctx context.Context, snap baseline.Snapshot, p actorPass, fn func(baseline.ActorHours) error) error {
 	var user textColumn
 	var client addressColumn
 	hours, requests, sent := newUint32Lists(), newUint32Lists(), newInt64Lists()
-	var series hourSeries
-	sql, params := actorHistorySQL(snap, late)
+	counts, traits := newUint32Lists(), newUint64Lists()
+	series := newHourSeries(snap.ExcludedUsers())
+	sql, params := actorHistorySQL(snap, h.untold, p)
 	return h.s.eachBlock(ctx, "read actor history", sql, params,
-		[]resultColumn{&user, &client, hours, requests, sent}, func(rows int) error {
+		[]resultColumn{&user, &client, hours, requests, sent, counts, traits}, func(rows int) error {
 			for i := range rows {
-				r := series.fold(hours.row(i), requests.row(i), sent.row(i))
-				r.Key = actorKey(user.row(i), client.row(i))
+				r := series.fold(actorKey(user.row(i), client.row(i)), actorRows{
+					hours: hours.row(i), requests: requests.row(i), bytes: sent.row(i), counts: counts.row(i), traits: traits.row(i),
+				})
 				if err := fn(*r); err != nil {
 					return err
 				}

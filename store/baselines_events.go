@@ -12,8 +12,8 @@ import (
 	"github.com/gatewatch/gatewatch/baseline"
 )
 
-// What is learned once a night about answers, members and countries is read from the events themselves: a view would cost
-// every insert, and a scan of a few columns in the order in which they are stored costs a recomputation seconds.
+// What is learned once a night about answers, members and user agents is read from the events themselves: they lie in order of
+// routes, and a view that kept as much would cost every insert more.
 
 // eventsIn is the WHERE of a snapshot's events.
 func eventsIn(st *statement, s baseline.Snapshot) string {
@@ -151,10 +151,12 @@ FROM
 	return sql, st.params
 }
 
-// memberHistorySQL reads who used the endpoints that few users used.
-func memberHistorySQL(s baseline.Snapshot, p pass) (string, map[string]string) {
+// memberHistorySQL reads who used the endpoints that few users used. To find these, so many different hashes of users are kept
+// of each endpoint and no more; then the few that are left are grouped by user.
+func memberHistorySQL(s baseline.Snapshot) (string, map[string]string) {
 	st := newStatement()
-	sql := `SELECT service, method, route, arrayMap(m -> m.1, members), arrayMap(m -> m.2, members), arrayMap(m -> m.3, members)
+	where := eventsIn(st, s) + " AND status >= 200 AND status < 300 AND route != '' AND user != ''" + notExcluded(st, s)
+	sql := fmt.Sprintf(`SELECT service, method, route, arrayMap(m -> m.1, members), arrayMap(m -> m.2, members), arrayMap(m -> m.3, members)
 FROM
 (
   SELECT service, route, method, arraySort(groupArray((user, first, n))) AS members
@@ -162,29 +164,29 @@ FROM
   (
     SELECT service, route, method, user, toUInt32(intDiv(min(toUnixTimestamp(time)), 3600)) AS first, count() AS n
     FROM events
-    WHERE ` + eventsIn(st, s) + ` AND status >= 200 AND status < 300 AND route != '' AND user != ''` + notExcluded(st, s) + p.clause(st) + `
+    WHERE %[2]s
+      AND (service, route, method) IN
+      (
+        SELECT service, route, method
+        FROM events
+        WHERE %[2]s
+        GROUP BY service, route, method
+        HAVING uniqUpTo(%[1]d)(user) <= %[1]d
+      )
     GROUP BY service, route, method, user
   )
   GROUP BY service, route, method
-  HAVING count() <= ` + fmt.Sprint(baseline.MostMembers) + `
+  HAVING count() <= %[1]d
 )
-ORDER BY service, route, method`
+ORDER BY service, route, method`, baseline.MostMembers, where)
 	return sql, st.params
 }
 
-// serviceUsersSQL reads how many users each service has.
+// serviceUsersSQL reads how many users each service has. Hashes of 64 bits take half of the time and of the memory of names.
 func serviceUsersSQL(s baseline.Snapshot) (string, map[string]string) {
 	st := newStatement()
-	sql := "SELECT service, uniqExact(user)\nFROM events\nWHERE " + eventsIn(st, s) +
+	sql := "SELECT service, uniqExact(cityHash64(user))\nFROM events\nWHERE " + eventsIn(st, s) +
 		" AND status >= 200 AND status < 300 AND route != '' AND user != ''\nGROUP BY service\nORDER BY service"
-	return sql, st.params
-}
-
-// countryHistorySQL reads the countries of every user's successful requests.
-func countryHistorySQL(s baseline.Snapshot) (string, map[string]string) {
-	st := newStatement()
-	sql := "SELECT user, arraySort(groupUniqArray(toString(country)))\nFROM events\nWHERE " + eventsIn(st, s) +
-		" AND country != '' AND user != '' AND status > 0 AND status < 400" + notExcluded(st, s) + "\nGROUP BY user"
 	return sql, st.params
 }
 
@@ -237,29 +239,14 @@ func (h *history) Members(ctx context.Context, snap baseline.Snapshot, fn func(b
 	if !slices.ContainsFunc(h.routes, func(r eventRoute) bool { return int64(r.first) <= settled }) {
 		return nil
 	}
+	sql, params = memberHistorySQL(snap)
 	var r baseline.MemberList
 	k := &r.Key
-	for _, p := range passes(h.routes, func(r *eventRoute) uint64 { return r.requests }, h.passEvents) {
-		sql, params := memberHistorySQL(snap, p)
-		err := h.s.each(ctx, "read members of endpoints", sql, params,
-			[]any{&k.Service, &k.Method, &k.Route, &r.Users, &r.First, &r.Requests}, func() error {
-				r.Count = uint64(len(r.Users))
-				return fn(r)
-			})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Countries implements baseline.History.
-func (h *history) Countries(ctx context.Context, snap baseline.Snapshot, fn func(string, []string) error) error {
-	sql, params := countryHistorySQL(snap)
-	var user string
-	var countries []string
-	return h.s.each(ctx, "read countries of users", sql, params, []any{&user, &countries},
-		func() error { return fn(user, countries) })
+	return h.s.each(ctx, "read members of endpoints", sql, params,
+		[]any{&k.Service, &k.Method, &k.Route, &r.Users, &r.First, &r.Requests}, func() error {
+			r.Count = uint64(len(r.Users))
+			return fn(r)
+		})
 }
 
 // dayObjectsSQL reads the distinct objects that each reader read through each endpoint, hour by hour.

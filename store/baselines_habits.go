@@ -18,11 +18,11 @@ type actorPass struct{ at, of uint64 }
 // actorEvents is how many events one pass over the actors takes.
 const actorEvents = 10_000_000
 
-func (p actorPass) clause(column string) string {
+func (p actorPass) conditions() []string {
 	if p.of <= 1 {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf(" AND cityHash64(%s) %% %d = %d", column, p.of, p.at)
+	return []string{fmt.Sprintf("cityHash64(user, if(user = '', events.client_ip, toIPv6('::'))) %% %d = %d", p.of, p.at)}
 }
 
 // actorPasses cuts the actors by how many events there are.
@@ -38,49 +38,8 @@ func actorPasses(routes []eventRoute) []actorPass {
 	return list
 }
 
-// userHabitSQL reads how many user agents and routes every user had on every day, all its routes and its networks.
-func userHabitSQL(s baseline.Snapshot, p actorPass) (string, map[string]string) {
-	st := newStatement()
-	const served = "status > 0 AND status < 400"
-	sql := `SELECT user, arrayMap(d -> d.1, series), arrayMap(d -> d.2, series), arrayMap(d -> d.3, series), ever, networks
-FROM
-(
-  SELECT user, arraySort(groupArray((day, agents, toUInt32(finalizeAggregation(routes))))) AS series,
-    toUInt32(uniqIfMerge(routes)) AS ever, arraySort(arrayDistinct(arrayFlatten(groupArray(systems)))) AS networks
-  FROM
-  (
-    SELECT user, toUInt32(intDiv(toUnixTimestamp(time), 86400) * 24) AS day, toUInt32(uniqIf(user_agent, user_agent != '')) AS agents,
-      uniqIfState(route, route != '' AND ` + served + `) AS routes, groupUniqArrayIf(asn, asn != 0 AND ` + served + `) AS systems
-    FROM events
-    WHERE ` + eventsIn(st, s) + ` AND user != ''` + p.clause("user") + `
-    GROUP BY user, day
-  )
-  GROUP BY user
-)`
-	return sql, st.params
-}
-
-// clientHabitSQL reads how many user agents every client without a user had on every day.
-func clientHabitSQL(s baseline.Snapshot, p actorPass) (string, map[string]string) {
-	st := newStatement()
-	sql := `SELECT client_ip, arrayMap(d -> d.1, series), arrayMap(d -> d.2, series)
-FROM
-(
-  SELECT client_ip, arraySort(groupArray((day, agents))) AS series
-  FROM
-  (
-    SELECT client_ip, toUInt32(intDiv(toUnixTimestamp(time), 86400) * 24) AS day, toUInt32(uniqIf(user_agent, user_agent != '')) AS agents
-    FROM events
-    WHERE ` + eventsIn(st, s) + ` AND user = '' AND NOT is_bot AND client_ip != toIPv6('::')` + p.clause("client_ip") + `
-    GROUP BY client_ip, day
-  )
-  GROUP BY client_ip
-)`
-	return sql, st.params
-}
-
 // refusalHistorySQL reads by the hour, or by the day, whom every endpoint refused.
-func refusalHistorySQL(s baseline.Snapshot, daily bool) (string, map[string]string) {
+func refusalHistorySQL(s baseline.Snapshot, fromEvents, daily bool) (string, map[string]string) {
 	st := newStatement()
 	width, most := 1, "max(tries)"
 	if daily {
@@ -95,10 +54,9 @@ FROM
     SELECT service, method, route, at, toUInt32(uniqIfMerge(names)) AS users, toUInt32(count()) AS clients, toUInt32(` + most + `) AS most
     FROM
     (
-      SELECT service, method, route, client_ip, toUInt32(intDiv(toUnixTimestamp(time), ` + fmt.Sprint(width*3600) + `) * ` + fmt.Sprint(width) + `) AS at,
-        uniqIfState(user, user != '') AS names, count() AS tries
-      FROM events
-      WHERE ` + eventsIn(st, s) + ` AND ` + refusedWhere + `
+      SELECT service, method, route, client_ip, toUInt32(intDiv(toUnixTimestamp(hour), ` + fmt.Sprint(width*3600) + `) * ` + fmt.Sprint(width) + `) AS at,
+        uniqIfState(user, user != '') AS names, sum(requests) AS tries
+      FROM ` + refusalRollup.source(st, s, fromEvents) + `
       GROUP BY service, method, route, client_ip, at
     )
     GROUP BY service, method, route, at
@@ -135,39 +93,14 @@ ORDER BY service, route, method`
 	return sql, st.params
 }
 
-// Habits implements baseline.History.
-func (h *history) Habits(ctx context.Context, snap baseline.Snapshot, fn func(baseline.HabitDays) error) error {
+// Refusals implements baseline.History.
+func (h *history) Refusals(ctx context.Context, snap baseline.Snapshot, fn func(baseline.RefusalHours) error) error {
 	if _, err := h.later(ctx, snap); err != nil {
 		return err
 	}
-	for _, p := range actorPasses(h.routes) {
-		var r baseline.HabitDays
-		r.Key.User = true
-		sql, params := userHabitSQL(snap, p)
-		err := h.s.each(ctx, "read habits of users", sql, params,
-			[]any{&r.Key.Value, &r.Days, &r.Agents, &r.Routes, &r.Ever, &r.Networks}, func() error { return fn(r) })
-		if err != nil {
-			return err
-		}
-		var c baseline.HabitDays
-		var client netip.Addr
-		sql, params = clientHabitSQL(snap, p)
-		err = h.s.each(ctx, "read habits of clients", sql, params, []any{&client, &c.Days, &c.Agents}, func() error {
-			c.Key = actorKey("", client)
-			return fn(c)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Refusals implements baseline.History.
-func (h *history) Refusals(ctx context.Context, snap baseline.Snapshot, fn func(baseline.RefusalHours) error) error {
 	var r baseline.RefusalHours
 	k := &r.Key
-	sql, params := refusalHistorySQL(snap, false)
+	sql, params := refusalHistorySQL(snap, h.untold, false)
 	err := h.s.each(ctx, "read refusals by the hour", sql, params,
 		[]any{&k.Service, &k.Method, &k.Route, &r.Hours, &r.Users, &r.Clients, &r.ByClient}, func() error { return fn(r) })
 	if err != nil {
@@ -175,7 +108,7 @@ func (h *history) Refusals(ctx context.Context, snap baseline.Snapshot, fn func(
 	}
 	var d baseline.RefusalHours
 	k = &d.Key
-	sql, params = refusalHistorySQL(snap, true)
+	sql, params = refusalHistorySQL(snap, h.untold, true)
 	return h.s.each(ctx, "read refusals by the day", sql, params,
 		[]any{&k.Service, &k.Method, &k.Route, &d.Days, &d.DayUsers, &d.DayGuests, &d.DayNames}, func() error { return fn(d) })
 }

@@ -68,6 +68,11 @@ func newUint32Lists() *listColumn[uint32] {
 	return &listColumn[uint32]{col: chproto.NewArray[uint32](values), flat: func() []uint32 { return *values }}
 }
 
+func newUint64Lists() *listColumn[uint64] {
+	values := new(chproto.ColUInt64)
+	return &listColumn[uint64]{col: chproto.NewArray[uint64](values), flat: func() []uint64 { return *values }}
+}
+
 func newInt64Lists() *listColumn[int64] {
 	values := new(chproto.ColInt64)
 	return &listColumn[int64]{col: chproto.NewArray[int64](values), flat: func() []int64 { return *values }}

@@ -31,6 +31,7 @@ func (s *Store) Erase(ctx context.Context, entity detect.EntityType, names []str
 		{"events", who.column},
 		{"actor_hours", who.column},
 		{"object_hours", who.column},
+		{"refusals", who.column},
 		{"endpoint_callers", who.column},
 		// Evidence goes before the incidents, which say what belongs to them.
 		{"evidence", "incident_id IN (SELECT id FROM incidents WHERE " + who.entity + ") OR " + who.inJSON},

@@ -106,39 +106,6 @@ func (m *minuteSeries) close() {
 	*h = hourOfSlots{}
 }
 
-// hourSeries adds up what an actor's hours hold.
-type hourSeries struct {
-	order []int32
-	out   baseline.ActorHours
-	sent  int64
-}
-
-// fold returns the hours of the rows, whose lists are equally long; they are its own until the next call.
-func (a *hourSeries) fold(hours, requests []uint32, bytes []int64) *baseline.ActorHours {
-	o := &a.out
-	o.Hours, o.Requests, o.KiB = o.Hours[:0], o.Requests[:0], o.KiB[:0]
-	order := inOrder(hours, a.order)
-	if order != nil {
-		a.order = order
-	}
-	for i := range hours {
-		at := i
-		if order != nil {
-			at = int(order[i])
-		}
-		h := hours[at] / hourSeconds
-		if n := len(o.Hours); n == 0 || o.Hours[n-1] != h {
-			o.Hours, o.Requests, o.KiB = append(o.Hours, h), append(o.Requests, 0), append(o.KiB, 0)
-			a.sent = 0
-		}
-		last := len(o.Hours) - 1
-		o.Requests[last] += requests[at]
-		a.sent += bytes[at]
-		o.KiB[last] = uint32(min(a.sent/1024, math.MaxUint32)) //nolint:gosec // sums of sizes
-	}
-	return o
-}
-
 // objectSeries counts what one reader read through one endpoint, by the hour and by the day.
 type objectSeries struct {
 	order  []int32

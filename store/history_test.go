@@ -79,19 +79,30 @@ func linesOf(t *testing.T, h baseline.History, snap baseline.Snapshot) []string 
 		return h.Members(ctx, snap, func(r baseline.MemberList) error { return add(r) })
 	})
 	kind("actor", func(add func(...any) error) error {
-		return h.Actors(ctx, snap, func(r baseline.ActorHours) error { return add(r) })
+		type requests struct {
+			Key                  baseline.ActorKey
+			Hours, Requests, KiB []uint32
+		}
+		return h.Actors(ctx, snap, func(r baseline.ActorHours) error { return add(requests{r.Key, r.Hours, r.Requests, r.KiB}) })
 	})
 	kind("countries", func(add func(...any) error) error {
-		return h.Countries(ctx, snap, func(user string, list []string) error { return add(user, list) })
+		return h.Actors(ctx, snap, func(r baseline.ActorHours) error {
+			if len(r.Countries) == 0 {
+				return nil
+			}
+			return add(r.Key.Value, r.Countries)
+		})
+	})
+	kind("habits", func(add func(...any) error) error {
+		return h.Actors(ctx, snap, func(r baseline.ActorHours) error {
+			return add(r.Key, r.Days, r.Agents, r.Routes, r.Ever, r.Networks)
+		})
 	})
 	kind("objects", func(add func(...any) error) error {
 		return h.Objects(ctx, snap, func(r baseline.ObjectHours) error { return add(reads{r.Key, r.Actor, r.Hours, r.Distinct}) })
 	})
 	kind("object_days", func(add func(...any) error) error {
 		return h.Objects(ctx, snap, func(r baseline.ObjectHours) error { return add(reads{r.Key, r.Actor, r.Days, r.DayDistinct}) })
-	})
-	kind("habits", func(add func(...any) error) error {
-		return h.Habits(ctx, snap, func(r baseline.HabitDays) error { return add(r) })
 	})
 	kind("refusals", func(add func(...any) error) error {
 		return h.Refusals(ctx, snap, func(r baseline.RefusalHours) error { return add(r) })

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -13,58 +12,13 @@ import (
 	"github.com/gatewatch/gatewatch/baseline"
 )
 
-var recomputeEvents = flag.Int("recompute-events", 1_000_000, "events of the recomputation's benchmark, in 30 days")
-
-// The month that a recomputation is promised for: 100 million events of 5,000 routes and 200,000 users. A smaller one has
-// as many events a route and a user, so that what an event costs is the same.
-const (
-	monthDays       = 30
-	eventsPerUser   = 500
-	eventsPerRoute  = 20_000
-	stepsPerSession = 10
-)
-
-// insertMonth has the engine make the events itself, a block at a time in order of time, rollups included. Users come in
-// sessions of ten requests within a quarter of an hour, each at eight hours of the day of its own, and have a dozen routes
-// of their own, of which every other reads one of some thirty objects. Routes are skewed: a few are busy, most are not.
-func insertMonth(tb testing.TB, s *Store, events int) {
-	tb.Helper()
-	slots := monthDays * 96
-	sessions := max(events/slots/stepsPerSession, 1)
-	perSlot := sessions * stepsPerSession
-	users, routes := max(events/eventsPerUser, 24), max(events/eventsPerRoute, 10)
-	const block = 500_000
-	for from := 0; from < slots*perSlot; from += block {
-		sql := fmt.Sprintf(`INSERT INTO events (time, source, generation, position, service, client_ip, user, auth_scheme, method, route,
-  object_ids, status, bytes_out, duration_ms, country, ingested_at)
-WITH
-  intDiv(number, %[3]d) AS slot, number %% %[4]d AS session, intDiv(number %% %[3]d, %[4]d) AS step,
-  sipHash64(slot, session) AS h,
-  toUInt32((intDiv(slot, 4) + h %% 8) %% 24 + 24 * toUInt32(%[5]d / 24 * pow((intDiv(h, 8) %% 1000003) / 1000003, 1.5))) AS u,
-  sipHash64(u, sipHash64(number) %% 12) AS habit,
-  toUInt32(%[6]d * pow((habit %% 1000003) / 1000003, 2)) AS r
-SELECT toDateTime64('2026-03-02 00:00:00', 9, 'UTC') + toIntervalSecond(slot * 900 + step * 80 + session %% 80),
-  'month', 1, number, concat('service-', toString(r %% 20)), toIPv6('203.0.113.1'), concat('user-', toString(u), '@example.com'), 'jwt',
-  if(r %% 3 = 0, 'POST', 'GET'), concat('/v1/resource-', toString(r), '/{id}'),
-  if(r %% 2 = 0, [toString((u * 31 + sipHash64(number, 1) %% 30) %% 1000000)], []),
-  multiIf(number %% 50 = 0, 404, number %% 333 = 0, 500, 200), 200 + intDiv(habit, 7) %% 5000 + number %% 500, 5 + number %% 200,
-  if(u %% 2 = 0, 'DE', 'FR'), toDateTime64('2026-04-02 00:00:00', 9, 'UTC')
-FROM numbers(%[1]d, %[2]d)`, from, min(block, slots*perSlot-from), perSlot, sessions, users, routes)
-		if err := s.conn.Exec(context.Background(), sql); err != nil {
-			tb.Fatal(err)
-		}
-	}
-}
-
 // BenchmarkRecompute learns from a month of events (flag -recompute-events), all of it: reading, fitting and saving. It
 // reports the CPU time of the engine and of this process by event, the peak of what both hold in memory, and what the
 // rollups and the model take on disk. With -v it tells what each part of the history costs.
 func BenchmarkRecompute(b *testing.B) {
-	s := openTestStore(b)
+	s := openMonth(b, *recomputeEvents)
 	ctx := context.Background()
-	insertMonth(b, s, *recomputeEvents)
-	until := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
-	snap := baseline.Snapshot{Cut: until.AddDate(0, 0, 2), Until: until, WindowDays: monthDays, Generation: "bench"}
+	snap := baseline.Snapshot{Cut: monthCut(), Until: monthEnd(), WindowDays: monthDays, Generation: "bench"}
 	var m *baseline.Model
 	runtime.GC()
 	stop := watchPeak()
@@ -145,16 +99,6 @@ func (h *meteredHistory) Shapes(ctx context.Context, s baseline.Snapshot, fn fun
 func (h *meteredHistory) Members(ctx context.Context, s baseline.Snapshot, fn func(baseline.MemberList) error) error {
 	defer meter(h.b, "members")()
 	return h.History.Members(ctx, s, fn)
-}
-
-func (h *meteredHistory) Countries(ctx context.Context, s baseline.Snapshot, fn func(string, []string) error) error {
-	defer meter(h.b, "countries")()
-	return h.History.Countries(ctx, s, fn)
-}
-
-func (h *meteredHistory) Habits(ctx context.Context, s baseline.Snapshot, fn func(baseline.HabitDays) error) error {
-	defer meter(h.b, "habits")()
-	return h.History.Habits(ctx, s, fn)
 }
 
 func (h *meteredHistory) Refusals(ctx context.Context, s baseline.Snapshot, fn func(baseline.RefusalHours) error) error {

@@ -16,6 +16,7 @@ var retained = []struct {
 	{"endpoint_minutes", "minute", Retention.rollupsDays},
 	{"actor_hours", "hour", Retention.rollupsDays},
 	{"object_hours", "hour", Retention.rollupsDays},
+	{"refusals", "hour", Retention.rollupsDays},
 	{"endpoint_days", "day", Retention.rollupsDays},
 	{"endpoint_callers", "day", Retention.rollupsDays},
 	{"audit", "time", Retention.auditDays},

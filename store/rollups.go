@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -30,10 +29,17 @@ FROM events`,
 	actorRollup = rollup{
 		table: "actor_hours", time: "hour",
 		same: `SELECT user, if(user = '', events.client_ip, toIPv6('::')) AS client_ip, toStartOfHour(time) AS hour,
-  count() AS requests, sumIf(bytes_out, bytes_out > 0) AS bytes_out
+  count() AS requests, sumIf(bytes_out, bytes_out > 0) AS bytes_out, groupUniqArrayArray(` + traitsSQL + `) AS traits
 FROM events`,
 		group: "user, client_ip, hour",
 		where: "(user != '' OR events.client_ip != toIPv6('::'))",
+	}
+	refusalRollup = rollup{
+		table: "refusals", time: "hour",
+		same: `SELECT service, method, route, toStartOfHour(time) AS hour, client_ip, user, count() AS requests
+FROM events`,
+		group: "service, method, route, hour, client_ip, user",
+		where: refusedWhere,
 	}
 	objectRollup = rollup{
 		table: "object_hours", time: "hour",
@@ -45,18 +51,25 @@ FROM events`,
 	}
 )
 
-// source is the FROM of a history: the rollup over the snapshot's window.
-func (r rollup) source(st *statement, s baseline.Snapshot, fromEvents bool) string {
+// traitsSQL is the traits of one event, as migration 0147 has them.
+const traitsSQL = `[if(user != '' OR NOT is_bot, bitShiftLeft(toUInt64(1), 56) + if(user_agent = '', 0, toUInt32(cityHash64(user_agent))), 0),
+    if(user != '' AND status > 0 AND status < 400 AND route != '', bitShiftLeft(toUInt64(2), 56) + toUInt32(cityHash64(route)), 0),
+    if(user != '' AND status > 0 AND status < 400 AND asn != 0, bitShiftLeft(toUInt64(3), 56) + asn, 0),
+    if(user != '' AND status > 0 AND status < 400 AND country != '',
+      bitShiftLeft(toUInt64(4), 56) + reinterpretAsUInt64(substring(country, 1, 7)), 0)]`
+
+// source is the FROM of a history: the rollup over the snapshot's window. more are conditions on top.
+func (r rollup) source(st *statement, s baseline.Snapshot, fromEvents bool, more ...string) string {
 	from, until := s.From(), s.Until.Truncate(time.Hour)
 	if !fromEvents {
-		return fmt.Sprintf("%s WHERE %s >= %s AND %s < %s", r.table,
-			r.time, st.param("DateTime('UTC')", seconds(from)), r.time, st.param("DateTime('UTC')", seconds(until)))
+		where := []string{r.time + " >= " + st.param("DateTime('UTC')", seconds(from)), r.time + " < " + st.param("DateTime('UTC')", seconds(until))}
+		return r.table + " WHERE " + strings.Join(append(where, more...), " AND ")
 	}
 	where := []string{"time >= " + st.time(from), "time < " + st.time(until), "ingested_at <= " + st.time(s.Cut)}
 	if r.where != "" {
 		where = append(where, r.where)
 	}
-	return "(" + r.same + "\nWHERE " + strings.Join(where, " AND ") + "\nGROUP BY " + r.group + ")"
+	return "(" + r.same + "\nWHERE " + strings.Join(append(where, more...), " AND ") + "\nGROUP BY " + r.group + ")"
 }
 
 func seconds(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
@@ -64,6 +77,9 @@ func seconds(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") 
 // inKeyOrder lets a GROUP BY that begins with a rollup's key hand over its groups as it goes, without keeping any. What a
 // group holds is left as it lies in the rollup and put together by this program: see minuteSeries and its neighbours.
 const inKeyOrder = "\nSETTINGS optimize_aggregation_in_order = 1"
+
+// inSmallBlocks keeps a result of long lists, which is not made as it goes, out of this program's memory.
+const inSmallBlocks = ", max_block_size = 8192"
 
 // serviceHistorySQL reads the hours of every service as a whole.
 func serviceHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
@@ -103,12 +119,16 @@ GROUP BY service, method, route` + inKeyOrder
 	return sql, st.params
 }
 
-// actorHistorySQL reads the hourly requests of every user and client.
-func actorHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
+// actorHistorySQL reads the hours of every user and client: requests, bytes, and as many traits as they have.
+func actorHistorySQL(s baseline.Snapshot, fromEvents bool, p actorPass) (string, map[string]string) {
 	st := newStatement()
-	sql := `SELECT user, client_ip, groupArray(toUnixTimestamp(hour)), groupArray(toUInt32(requests)), groupArray(toInt64(bytes_out))
-FROM ` + actorRollup.source(st, s, fromEvents) + `
+	sql := `SELECT user, client_ip, groupArray(toUnixTimestamp(hour)), groupArray(toUInt32(requests)), groupArray(toInt64(bytes_out)),
+  groupArray(toUInt32(length(traits))), groupArrayArray(traits)
+FROM ` + actorRollup.source(st, s, fromEvents, p.conditions()...) + `
 GROUP BY user, client_ip` + inKeyOrder
+	if fromEvents {
+		sql += inSmallBlocks
+	}
 	return sql, st.params
 }
 
@@ -130,6 +150,18 @@ func (s *Store) laterEvents(ctx context.Context, snap baseline.Snapshot) (bool, 
 	var some uint8
 	if err := s.conn.QueryRow(ctx, sql, arguments(st.params)...).Scan(&some); err != nil {
 		return false, wrap("look for events after the snapshot's cut", err)
+	}
+	return some == 1, nil
+}
+
+// traitsMissing reports whether the window holds requests whose traits nobody has taken: those that were stored before the
+// rollups of traits and refusals were there.
+func (s *Store) traitsMissing(ctx context.Context, snap baseline.Snapshot) (bool, error) {
+	st := newStatement()
+	sql := "SELECT toUInt8(count() > 0) FROM (SELECT 1 FROM " + actorRollup.source(st, snap, false, "known < requests") + " LIMIT 1)"
+	var some uint8
+	if err := s.conn.QueryRow(ctx, sql, arguments(st.params)...).Scan(&some); err != nil {
+		return false, wrap("look for hours without traits", err)
 	}
 	return some == 1, nil
 }

@@ -32,17 +32,20 @@ func TestHistorySQL(t *testing.T) {
 		"endpoints":        func() (string, map[string]string) { return endpointHistorySQL(snap, false) },
 		"services":         func() (string, map[string]string) { return serviceHistorySQL(snap, false) },
 		"endpoints_events": func() (string, map[string]string) { return endpointHistorySQL(snap, true) },
-		"actors":           func() (string, map[string]string) { return actorHistorySQL(snap, false) },
-		"actors_events":    func() (string, map[string]string) { return actorHistorySQL(snap, true) },
+		"actors":           func() (string, map[string]string) { return actorHistorySQL(snap, false, actorPass{}) },
+		"actors_events":    func() (string, map[string]string) { return actorHistorySQL(snap, true, actorPass{1, 3}) },
 		"objects":          func() (string, map[string]string) { return objectHistorySQL(snap, false) },
 		"objects_events":   func() (string, map[string]string) { return objectHistorySQL(snap, true) },
 		"shapes":           func() (string, map[string]string) { return shapeHistorySQL(snap, pass{}) },
 		"shapes_large":     func() (string, map[string]string) { return shapeHistorySQL(snap, pass{large: true}) },
 		"members": func() (string, map[string]string) {
-			return memberHistorySQL(snap, pass{from: &eventRoute{service: "a", route: "/x"}, until: &eventRoute{service: "b", route: "/y"}})
+			return memberHistorySQL(snap)
 		},
 		"service_users": func() (string, map[string]string) { return serviceUsersSQL(snap) },
-		"countries":     func() (string, map[string]string) { return countryHistorySQL(snap) },
+		"refusals":      func() (string, map[string]string) { return refusalHistorySQL(snap, false, false) },
+		"agents": func() (string, map[string]string) {
+			return agentHistorySQL(snap, pass{from: &eventRoute{service: "a", route: "/x"}, until: &eventRoute{service: "b", route: "/y"}})
+		},
 		"day_objects": func() (string, map[string]string) {
 			return dayObjectsSQL(snap.Until.AddDate(0, 0, -1), snap.Until)
 		},
@@ -246,6 +249,7 @@ func BenchmarkRollups(b *testing.B) {
 			{"actor_hours"},
 			{"object_hours"},
 			{"endpoint_minutes", "actor_hours", "object_hours"},
+			{"refusals"},
 			{"endpoint_days"},
 			{"endpoint_callers"},
 		} {
@@ -258,7 +262,7 @@ func BenchmarkRollups(b *testing.B) {
 
 func benchmarkRollups(b *testing.B, step time.Duration, views []string) {
 	s := openTestStore(b)
-	for _, v := range []string{"endpoint_minutes", "actor_hours", "object_hours", "endpoint_days", "endpoint_callers"} {
+	for _, v := range []string{"endpoint_minutes", "actor_hours", "object_hours", "refusals", "endpoint_days", "endpoint_callers"} {
 		if !slices.Contains(views, v) {
 			if err := s.conn.Exec(context.Background(), "DROP VIEW "+v+"_fill"); err != nil {
 				b.Fatal(err)

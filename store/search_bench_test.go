@@ -47,7 +47,7 @@ func BenchmarkSearch(b *testing.B) {
 		}
 	}
 	st := openTestStore(b)
-	for _, view := range []string{"endpoint_minutes_fill", "actor_hours_fill", "object_hours_fill", "endpoint_days_fill", "endpoint_callers_fill"} {
+	for _, view := range []string{"endpoint_minutes_fill", "actor_hours_fill", "object_hours_fill", "refusals_fill", "endpoint_days_fill", "endpoint_callers_fill"} {
 		if err := st.conn.Exec(b.Context(), "DROP VIEW IF EXISTS "+view); err != nil {
 			b.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-SELECT service, uniqExact(user)
+SELECT service, uniqExact(cityHash64(user))
 FROM events
 WHERE time >= {p0:DateTime64(9, 'UTC')} AND time < {p1:DateTime64(9, 'UTC')} AND ingested_at <= {p2:DateTime64(9, 'UTC')} AND status >= 200 AND status < 300 AND route != '' AND user != ''
 GROUP BY service
