@@ -4,6 +4,7 @@
 # make bench  the benchmarks behind docs/BENCHMARKS.md
 # make eval   the evaluations behind docs/EVALUATION.md (needs the developers' corpus, GATEWATCH_CORPUS)
 # make fuzz   every fuzz target for FUZZTIME (default 10s)
+# make fuzz-formats   every log format by itself for FUZZTIME, FUZZJOBS (default 2) of them side by side
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -18,9 +19,10 @@ TOOLS := $(CURDIR)/.tools
 GOFUMPT_VERSION := v0.12.0
 GOLANGCI_VERSION := v2.15.0
 FUZZTIME ?= 10s
+FUZZJOBS ?= 2
 TESTFLAGS ?=
 
-.PHONY: build run engine test check fmt lint bench eval fuzz clean tools
+.PHONY: build run engine test check fmt lint bench eval fuzz fuzz-formats clean tools
 
 build:
 	@command -v go >/dev/null || { echo 'Go 1.26 or newer is needed: https://go.dev/dl/'; exit 1; }
@@ -62,6 +64,9 @@ eval: engine
 
 fuzz:
 	./scripts/fuzz.sh $(FUZZTIME)
+
+fuzz-formats:
+	./scripts/fuzz.sh --formats $(FUZZTIME) $(FUZZJOBS)
 
 clean:
 	rm -rf bin .run .run-own .tools

@@ -24,7 +24,7 @@ var actionWords = map[string]string{
 	"drop": event.ActionWAFBlock, "connectionclose": event.ActionWAFBlock, "connection_close": event.ActionWAFBlock,
 	"log": event.ActionWAFAlert, "simulate": event.ActionWAFAlert, "ban": event.ActionRateLimit,
 	// Azure (action of the firewall logs): a rule that matched adds to a score, and another rule speaks the verdict.
-	"blocked": event.ActionWAFBlock, "detected": event.ActionWAFAlert, "matched": event.ActionWAFNotice, "anomalyscoring": event.ActionWAFNotice,
+	"blocked": event.ActionWAFBlock, "detected": event.ActionWAFAlert, "alerted": event.ActionWAFAlert, "matched": event.ActionWAFNotice, "anomalyscoring": event.ActionWAFNotice,
 	"jschallengeissued": event.ActionChallenge, "jschallengeblock": event.ActionWAFBlock, "captchachallenge": event.ActionChallenge,
 	// Google Cloud Armor (configuredAction, statusDetails).
 	"throttle": event.ActionRateLimit, "rate_based_ban": event.ActionRateLimit, "google_recaptcha": event.ActionChallenge,
@@ -161,13 +161,14 @@ var nginxActions = []messageAction{
 	{"with 'ban' (by ", event.ActionDeny},
 }
 
-// naxsiAction reads NAXSI's report (github.com/wargio/naxsi, NAXSI_FMT): it blocks when block=1 outside of learning mode.
+// naxsiAction reads NAXSI's report (github.com/wargio/naxsi, NAXSI_FMT): it blocks with block=1 outside of learning mode, newer ones
+// with config=block.
 func naxsiAction(message string) string {
 	_, report, ok := strings.Cut(message, "NAXSI_FMT: ")
 	switch {
 	case !ok:
 		return ""
-	case strings.Contains(report, "&learning=0") && strings.Contains(report, "&block=1"):
+	case strings.Contains(report, "&learning=0&") && strings.Contains(report, "&block=1"), strings.Contains(report, "&config=block"), strings.Contains(report, "&config=drop"):
 		return event.ActionWAFBlock
 	}
 	return event.ActionWAFAlert

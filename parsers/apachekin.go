@@ -20,6 +20,9 @@ func lighttpd() Format {
 
 // needHost refuses lines without a host: they are plain combined.
 func needHost(r *record, _ *event.Event) error {
+	if c, _ := r.get(slotClient); strings.HasSuffix(c, ",") {
+		return bad("a list of addresses in the client's place")
+	}
 	if v, ok := r.get(slotHost); !ok || strings.IndexByte(v, '.') < 0 && v != "localhost" {
 		return bad("no host after the client")
 	}
@@ -70,9 +73,17 @@ func reactorNetty() Format {
 			`2001:db8::7 - anna [2025-03-10T13:55:37.120Z] "POST /orders HTTP/2.0" 201 64 12`,
 			`203.0.113.9 - - [10/Mar/2025:13:55:38 +0000] "GET /orders/8 HTTP/1.1" 200 512 8080 34`,
 		},
-	}, nil,
+	}, wholeMillis,
 		`$remote_addr - $remote_user [$time] "$request" $status $bytes_out $duration_ms`,
 		`$remote_addr - $remote_user [$time] "$request" $status $bytes_out $port $duration_ms`)
+}
+
+// wholeMillis refuses a duration with a fraction: Reactor Netty writes whole milliseconds, Rack's CommonLogger seconds.
+func wholeMillis(r *record, _ *event.Event) error {
+	if v, ok := r.get(slotDuration); ok && strings.IndexByte(v, '.') >= 0 {
+		return bad("want the duration in whole milliseconds")
+	}
+	return nil
 }
 
 // tomcat is Tomcat's AccessLogValve with the durations that Spring Boot's examples add.

@@ -187,7 +187,7 @@ func awsWAF() Format {
 func awsWAFPrepare(r *record) error {
 	kind, _ := r.get(slotMessage)
 	if word, _ := r.get(slotAction); word == event.ActionWAFBlock && kind == "RATE_BASED" {
-		r.put(slotAction, unitNone, 2, event.ActionRateLimit)
+		r.put(slotAction, unitNone, 9, event.ActionRateLimit)
 	}
 	return nil
 }

@@ -44,10 +44,11 @@ func scanCLFLike(line string, r *record) error {
 		return &fieldError{what: "want a status after the request", at: t.at}
 	}
 	r.put(slotStatus, unitNone, 1, status)
-	if size, ok := t.next(); ok && (size == "-" || isDigit(size[0])) {
+	before := t.at
+	if size, ok := t.next(); ok && size != "" && t.s[t.at-1] != '"' && (size == "-" || isDigit(size[0])) {
 		r.put(slotBytesOut, unitNone, 1, size)
 	} else {
-		t.at -= len(size)
+		t.at = before
 	}
 	r.putCLFTail(&t)
 	return nil
@@ -61,8 +62,10 @@ func clfTime(line string) (open, end int) {
 			return -1, -1
 		}
 		at += i
-		if len(line) > at+27 && line[at+3] == '/' && line[at+7] == '/' && line[at+12] == ':' && line[at+27] == ']' {
-			return at, at + 27
+		if len(line) > at+27 && line[at+3] == '/' && line[at+7] == '/' && (line[at+12] == ':' || line[at+12] == ' ') {
+			if n := strings.IndexByte(line[at+21:min(len(line), at+36)], ']'); n >= 0 { // with a fraction or without a zone
+				return at, at + 21 + n
+			}
 		}
 		at++
 	}
@@ -73,11 +76,31 @@ func (r *record) putCLFHead(head string) error {
 	t := tokens{s: head}
 	var before [3]string
 	client := ""
+	chain := -1 // where a list of addresses begins, as X-Forwarded-For in the client's place
 	for i := range before {
 		v, _ := t.next()
+		for last, ok := strings.CutSuffix(v, ","); ok; last, ok = strings.CutSuffix(v, ",") {
+			if _, ok := parseIP(last); !ok {
+				break
+			}
+			if chain < 0 {
+				chain = t.at - len(v)
+			}
+			v, _ = t.next()
+		}
+		if chain >= 0 {
+			client = head[chain:t.at]
+			break
+		}
 		if _, ok := parseIP(v); ok {
 			client = v
 			break
+		}
+		if j := strings.LastIndexByte(v, ':'); j > 0 { // Python's logging: INFO:werkzeug:203.0.113.9
+			if _, ok := parseIP(v[j+1:]); ok && len(v)-j > 7 {
+				client = v[j+1:]
+				break
+			}
 		}
 		before[i] = v
 	}

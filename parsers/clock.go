@@ -15,6 +15,7 @@ type clock struct {
 	year    int       // of the first time that names none; zero: such a time is an error
 	nearby  time.Time // the last time that named none, completed
 	layouts []string  // of unitLayout
+	outer   *outerTime
 
 	clf     [26]byte // the last "10/Oct/2000:13:55:36 -0700"
 	clfTime time.Time
@@ -25,6 +26,23 @@ type clock struct {
 	isoTime time.Time
 	isoOK   bool
 }
+
+// outerTime is the time of the envelope around the line at hand: of a line without a time it is the only one that the log has.
+type outerTime struct {
+	value string
+	unit  unit
+}
+
+// text returns the envelope's time as written, "" when there is none.
+func (o *outerTime) text() string {
+	if o == nil {
+		return ""
+	}
+	return o.value
+}
+
+// clock returns a clock for a parser with these options.
+func (o Options) clock() clock { return clock{loc: o.Location, year: o.Year, outer: o.outer} }
 
 func (c *clock) location() *time.Location {
 	if c.loc == nil {
@@ -100,7 +118,7 @@ func (c *clock) parseCLF(v string) (time.Time, error) {
 			return c.clfTime, nil
 		}
 	}
-	if len(v) < 20 || v[2] != '/' || v[6] != '/' || v[11] != ':' || v[14] != ':' || v[17] != ':' {
+	if len(v) < 20 || v[2] != '/' || v[6] != '/' || (v[11] != ':' && v[11] != ' ') || v[14] != ':' || v[17] != ':' {
 		return time.Time{}, errTime
 	}
 	day, ok1 := digits2(v[0:])
@@ -180,6 +198,32 @@ func (c *clock) parseApache(v string) (time.Time, error) {
 	return c.at(y, month, day, hms, nanos, "")
 }
 
+// parseStamp reads syslog's time, Mar 10 13:55:36, with a year before the clock or without, and with a fraction or without.
+func (c *clock) parseStamp(v string) (time.Time, error) {
+	month := monthOf(v[:3])
+	day, ok1 := digits2(v[4:])
+	year, at := 0, 7
+	if len(v) >= 20 && v[11] == ' ' {
+		var ok bool
+		if year, ok = digits4(v[7:]); !ok {
+			return time.Time{}, errTime
+		}
+		at = 12
+	}
+	hms, ok2 := clockSeconds(v[at : at+8])
+	rest, nanos := v[at+8:], 0
+	if rest != "" && rest[0] == '.' {
+		nanos, rest = fraction(rest[1:])
+	}
+	if !ok1 || !ok2 || v[6] != ' ' || rest != "" || !validDate(max(year, 4), month, day) {
+		return time.Time{}, errTime
+	}
+	if year != 0 {
+		return c.at(year, month, day, hms, nanos, "")
+	}
+	return c.complete(time.Date(0, time.Month(month), day, hms/3600, hms/60%60, hms%60, nanos, c.location()))
+}
+
 // at builds the time of a date, the second of its day and a zone: Z, UTC, GMT, +hh, +hhmm, +hh:mm or none.
 func (c *clock) at(year, month, day, hms, nanos int, zone string) (time.Time, error) {
 	if zone == "" {
@@ -208,6 +252,11 @@ func (c *clock) parseAny(v string) (time.Time, error) {
 			return c.parseCLF(v)
 		}
 	}
+	if len(v) >= 15 && v[3] == ' ' && monthOf(v[:3]) != 0 {
+		if t, err := c.parseStamp(v); err == nil {
+			return t, nil
+		}
+	}
 	if v != "" && (isDigit(v[0]) || v[0] == '-') {
 		if t, err := epoch(v, unitAuto); err == nil {
 			return t, nil
@@ -224,7 +273,7 @@ func (c *clock) parseAny(v string) (time.Time, error) {
 // otherLayouts are tried in order when a time is neither RFC 3339 nor CLF nor a number.
 var otherLayouts = []string{
 	time.RFC1123, time.RFC1123Z, time.RFC850, time.ANSIC, time.UnixDate, time.RubyDate,
-	"2006-01-02T15:04Z07:00", "20060102T150405Z0700", "01/02/2006 15:04:05", "Jan _2 15:04:05 2006", "Jan _2, 2006 15:04:05 MST",
+	"2006-01-02T15:04Z07:00", "20060102T150405Z0700", "01/02/2006 15:04:05", "Jan _2 15:04:05 2006", "Jan _2 2006 15:04:05", "Jan _2, 2006 15:04:05 MST", "January 2, 2006 15:04:05",
 	time.Stamp, time.StampMilli, time.StampMicro,
 }
 

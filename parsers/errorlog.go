@@ -36,22 +36,13 @@ var nginxStatus = []messageStatus{
 	{"(13: Permission denied)", "403"},
 	{"(2: No such file or directory)", "404"},
 	{"(20: Not a directory)", "404"},
-}
-
-// apacheStatus are messages of Apache's (the numbers are those of docs/log-message-tags in its source).
-var apacheStatus = []messageStatus{
-	{"AH01617: ", "401"},
-	{"AH01618: ", "401"},
-	{"AH01790: ", "401"},
-	{": authentication failure for ", "401"},
-	{"AH01630: ", "403"},
-	{"AH01797: ", "403"},
-	{"client denied by server configuration", "403"},
-	{"AH01276: ", "403"},
-	{"AH00128: ", "404"},
-	{"AH02811: ", "404"},
-	{"File does not exist: ", "404"},
-	{"AH01071: Got error 'Primary script unknown", "404"},
+	{"client intended to send too large body", "413"},
+	{"client sent too long URI", "414"},
+	{"client sent invalid request while", "400"},
+	{"client sent invalid method while", "400"},
+	{"client sent invalid host header", "400"},
+	{"client sent plain HTTP request to HTTPS port", "400"},
+	{`request without "Host" header`, "400"},
 }
 
 // nginxError reads nginx's error log.
@@ -147,11 +138,13 @@ var nginxErrorParts = map[string]column{
 // what does not fit is left.
 func nginxErrorTail(s string, r *record, serverRank uint8, whole bool) bool {
 	addr, s, _ := strings.Cut(s, ", ")
-	if _, ok := parseIP(addr); !ok {
+	if _, ok := parseIP(addr); !ok && addr != "unix:" { // a proxy on the same machine
 		return false
 	}
 	has, val := r.has, r.val
-	r.put(slotClient, unitNone, 1, addr)
+	if addr != "unix:" {
+		r.put(slotClient, unitNone, 1, addr)
+	}
 	for s != "" && s != "server:" { // a server without a name, at the end
 		key, rest, _ := strings.Cut(s, ": ")
 		var v string
@@ -202,119 +195,4 @@ func nginxErrorQuoted(key, s string) (v, rest string, ok bool) {
 	}
 	rest, ok = strings.CutPrefix(rest, ", ")
 	return v, rest, ok
-}
-
-// apacheError reads Apache's error log, with what ModSecurity writes there.
-func apacheError() Format {
-	return scanFormat(Format{
-		Name: "apache_error", Title: "Apache error log", Family: familyCLF,
-		Definition: "httpd.apache.org/docs/2.4/mod/core.html#errorlogformat",
-		Samples: []string{
-			`[Mon Mar 10 13:55:36.120456 2025] [auth_basic:error] [pid 10:tid 140120579262208] [client 203.0.113.9:50229] AH01618: user anna not found: /private/`,
-			`[Mon Mar 10 13:55:37 2025] [error] [client 198.51.100.4] File does not exist: /var/www/html/phpmyadmin, referer: http://www.example.com/`,
-			`[Mon Mar 10 13:55:38.000001 2025] [security2:error] [pid 11] [client 2001:db8::7:40112] ModSecurity: Access denied with code 403 (phase 2). Matched "x" at ARGS. [id "930100"] [hostname "shop.example.com"] [uri "/etc/passwd"] [unique_id "Zx1"]`,
-			`[Mon Mar 10 13:55:39.000001 2025] [mpm_event:notice] [pid 1:tid 1] AH00489: Apache/2.4.62 (Debian) configured -- resuming normal operations`,
-		},
-	}, scanParser{scan: scanApacheError, escapes: true},
-		slotTime, slotClient, slotUser, slotPath, slotHost, slotReferer, slotRequestID, slotStatus, slotAction)
-}
-
-func scanApacheError(line string, r *record) error {
-	if line[0] != '[' {
-		return bad("want [time]")
-	}
-	end := strings.IndexByte(line, ']')
-	if end < 20 || !strings.HasPrefix(line[end:], "] [") || end > 48 {
-		return bad("want [time] [module:level]")
-	}
-	if err := r.putApacheTime(line[1:end]); err != nil {
-		return err
-	}
-	const client = "[client "
-	at := strings.Index(line, client)
-	if at < 0 {
-		return ErrNoRequest
-	}
-	rest := line[at+len(client):]
-	addr, message, ok := strings.Cut(rest, "]")
-	if !ok {
-		return ErrNoRequest
-	}
-	r.put(slotClient, unitNone, 1, apacheAddress(addr))
-	message = strings.TrimPrefix(message, " ")
-	r.putModSecurity(message)
-	r.put(slotStatus, unitNone, 1, statusOf(message, apacheStatus))
-	if _, ok := r.get(slotAction); !ok {
-		r.put(slotAction, unitNone, 1, actionOf(line[end:], apacheActions))
-	}
-	if user, path, ok := apacheUser(message); ok {
-		r.put(slotUser, unitBasic, 1, user)
-		r.put(slotPath, unitNone, 0, path)
-	}
-	if i := strings.LastIndex(message, ", referer: "); i >= 0 {
-		r.put(slotReferer, unitNone, 1, message[i+len(", referer: "):])
-	}
-	return nil
-}
-
-// apacheAddress cuts the port off; of an IPv6 address too, which Apache writes without brackets.
-func apacheAddress(addr string) string {
-	if i := strings.LastIndexByte(addr, ':'); i > 0 {
-		if _, ok := parseIP(addr[:i]); ok {
-			return addr[:i]
-		}
-	}
-	return addr
-}
-
-// apacheUser reads mod_auth_basic's and mod_auth_digest's complaints: AH01618: user NAME not found: PATH, and AH01617: user NAME:
-// authentication failure for "PATH": ….
-func apacheUser(message string) (user, path string, ok bool) {
-	i := strings.Index(message, ": user ")
-	if i < 0 || i > 12 {
-		return "", "", false
-	}
-	rest := message[i+len(": user "):]
-	if user, path, ok = strings.Cut(rest, " not found: "); ok {
-		path, _, _ = strings.Cut(path, ", referer: ")
-		return user, path, true
-	}
-	if user, path, ok = strings.Cut(rest, `: authentication failure for "`); ok {
-		path, _, ok = strings.Cut(path, `"`)
-	}
-	return user, path, ok
-}
-
-// putModSecurity reads the labels that ModSecurity and Coraza put behind a message. The last of a name counts: the
-// matched data before may imitate them.
-func (r *record) putModSecurity(message string) {
-	if !r.putFirewall(message) {
-		return
-	}
-	r.put(slotHost, unitNone, 1, label(message, `[hostname "`))
-	r.put(slotTarget, unitNone, 1, label(message, `[uri "`))
-	r.put(slotRequestID, unitNone, 1, label(message, `[unique_id "`))
-}
-
-// label returns the value of the last [name "value"].
-func label(s, open string) string {
-	i := strings.LastIndex(s, open)
-	if i < 0 {
-		return ""
-	}
-	v, _, _ := strings.Cut(s[i+len(open):], `"`)
-	return v
-}
-
-// putApacheTime reads "Mon Mar 10 13:55:36.120456 2025".
-func (r *record) putApacheTime(v string) error {
-	if len(v) < 24 || v[3] != ' ' || v[7] != ' ' || v[10] != ' ' || v[13] != ':' {
-		return bad("want [time]")
-	}
-	year := strings.LastIndexByte(v, ' ')
-	if year < 19 || monthOf(v[4:7]) == 0 {
-		return bad("want [time]")
-	}
-	r.put(slotTime, unitApache, 1, v)
-	return nil
 }

@@ -66,7 +66,7 @@ func (r *record) fillTime(ev *event.Event) error {
 		date, okDate := r.get(slotDate)
 		clk, okClock := r.get(slotClock)
 		if !okDate || !okClock {
-			return bad("no time")
+			return r.fillOuterTime(ev)
 		}
 		v = date + " " + clk
 		r.unit[slotTime] = unitNone
@@ -82,6 +82,20 @@ func (r *record) fillTime(ev *event.Event) error {
 	}
 	if y := t.Year(); y < 1970 || y > 2261 {
 		return bad("time: out of range")
+	}
+	ev.Time = t
+	return nil
+}
+
+// fillOuterTime takes the time of the envelope for a line that has none of its own.
+func (r *record) fillOuterTime(ev *event.Event) error {
+	o := r.clock.outer
+	if o.text() == "" {
+		return bad("no time")
+	}
+	t, err := r.clock.parse(o.value, o.unit)
+	if err != nil {
+		return bad("the envelope's time: " + err.Error())
 	}
 	ev.Time = t
 	return nil
@@ -165,7 +179,7 @@ func (r *record) fillWho(ev *event.Event) {
 	} else if ev.Wire.ForwardedFor != "" {
 		ev.ClientIP, _ = clientOf(ev.Wire.ForwardedFor)
 	}
-	if v, ok := r.get(slotUser); ok && v != `""` && v != `"-"` {
+	if v, ok := r.get(slotUser); ok && v != `""` && v != `"-"` && strings.Trim(v, "- ") != "" {
 		if n := len(v); n > 2 && v[0] == '"' && v[n-1] == '"' && v[n-2] != '\\' {
 			v = v[1 : n-1] // the format quotes it
 		}

@@ -205,8 +205,8 @@ func gcpLB() Format {
 			"httpRequest.serverIp": {slotUpstream, 0, 1}, "httpRequest.latency": {slotDuration, unitGo, 1}, "httpRequest.referer": {slotReferer, 0, 1},
 			"httpRequest.protocol": {slotProtocol, 0, 1}, "resource.labels.backend_service_name": {slotService, 0, 2},
 			"resource.labels.service_name": {slotService, 0, 2}, "resource.labels.module_id": {slotService, 0, 1}, "trace": {slotRequestID, 0, 1},
-			"jsonPayload.statusDetails": {slotAction, 0, 2}, "jsonPayload.enforcedSecurityPolicy.outcome": {slotMessage, 0, 1},
-			"jsonPayload.enforcedSecurityPolicy.configuredAction": {slotAction, 0, 1},
+			"jsonPayload.statusDetails": {slotAction, 0, 1}, "jsonPayload.enforcedSecurityPolicy.outcome": {slotMessage, 0, 1},
+			"jsonPayload.enforcedSecurityPolicy.configuredAction": {slotAction, 0, 2},
 			"jsonPayload.previewSecurityPolicy.outcome":           {slotAction, unitPreview, 0},
 		},
 		prepare: gcpPrepare,
@@ -221,7 +221,7 @@ func gcpPrepare(r *record) error {
 	switch {
 	case ok && outcome != "DENY" && word != event.ActionWAFAlert:
 		r.has &^= 1 << slotAction
-	case ok && word != event.ActionRateLimit && word != event.ActionChallenge:
+	case outcome == "DENY" && word != event.ActionRateLimit && word != event.ActionChallenge:
 		r.put(slotAction, unitNone, 9, event.ActionWAFBlock)
 	}
 	return nil

@@ -208,11 +208,14 @@ func newHAProxyCaptures(s Spec, o Options) (Parser, error) {
 		r.putCaptures(line, names)
 		return nil
 	}}
-	p.rec.clock = clock{loc: o.Location, year: o.Year}
 	if !wrapped {
+		p.rec.clock = o.clock()
 		return p, nil
 	}
-	return wrapperOf(f.Name, func() Parser { return p }), nil
+	return wrapOne(f.Name, o, func(o Options) (Parser, error) {
+		p.rec.clock = o.clock()
+		return p, nil
+	})
 }
 
 // putCaptures reads the first block of captured headers, {a|b}, which stands before the request line.

@@ -16,14 +16,18 @@ func jsonGeneric() Format {
 			`{"time":"[10/Mar/2025:13:55:40 +0000]","remoteIP":"203.0.113.9","vhost":"shop.example.com","remote_user":"-","verb":"GET","request":"/cart","query":"?item=7","httpversion":"HTTP/1.1","response":200,"bytes":"512","duration_usec":34057,"referer":"-","agent":"curl/8.5.0"}`,
 			`{"msec":"1741614940.500","remote_addr":"203.0.113.9","request":"GET /a\x22b HTTP/1.1","status":200,"upstream_response_time":"0.010, 0.020 : 0.005"}`,
 		},
-	}, jsonSpec{columns: jsonNames(), fold: true, prepare: prepareGeneric})
+	}, jsonSpec{columns: jsonNames(), fold: true, prepare: prepareGeneric, roots: []string{"properties", "fields", "@fields", "jsonPayload", "context"}})
 }
 
 // prepareGeneric makes allowance for names that mean one thing to most people and another to some: a request_time
 // that is a date is the time, a status that is a word is none.
 func prepareGeneric(r *record) error {
 	r.lenient = true
+	r.putGenericTime()
 	v, ok := r.get(slotDuration)
+	if _, known := r.get(slotHint); ok && known && r.unit[slotDuration] == unitAuto {
+		r.unit[slotDuration] = unitMilli
+	}
 	if _, has := r.get(slotTime); ok && !has && strings.ContainsAny(v, ":/") {
 		r.put(slotTime, unitAuto, 0, v)
 	}
@@ -34,7 +38,43 @@ func prepareGeneric(r *record) error {
 		r.has &^= 1 << slotRequest // Apache's %U%q under the name of the request line
 		r.put(slotTarget, unitNone, 0, request)
 	}
+	r.putGenericRequest()
 	return nil
+}
+
+// putGenericTime joins a date and a time of day in keys of their own; a date alone is a whole time.
+func (r *record) putGenericTime() {
+	date, ok := r.get(slotDate)
+	if !ok {
+		return
+	}
+	v, has := r.get(slotTime)
+	switch {
+	case !has:
+		r.put(slotTime, unitAuto, 0, date)
+	case len(v) >= 8 && len(v) <= 15 && v[2] == ':' && v[5] == ':':
+		r.put(slotClock, unitNone, 0, v)
+		r.has &^= 1 << slotTime
+		return
+	}
+	r.has &^= 1 << slotDate
+}
+
+// putGenericRequest corrects columns whose name is used for several things: a URL in the place of a target, which is no
+// request to a proxy where the column is not nginx's; a scheme called protocol; Heroku's service, which is a time.
+func (r *record) putGenericRequest() {
+	if v, ok := r.get(slotTarget); ok && r.rank[slotTarget] < 4 && v[0] != '/' && strings.Contains(v, "://") {
+		r.has &^= 1 << slotTarget
+		r.put(slotURL, unitNone, 1, v)
+	}
+	if v, ok := r.get(slotProtocol); ok && (strings.EqualFold(v, "https") || strings.EqualFold(v, "http")) {
+		r.has &^= 1 << slotProtocol
+		r.put(slotScheme, unitNone, 1, v)
+	}
+	if v, ok := r.get(slotService); ok && isDigit(v[0]) && strings.HasSuffix(v, "ms") {
+		r.has &^= 1 << slotService
+		r.put(slotDuration, unitGo, 1, v)
+	}
 }
 
 // ecs is the Elastic Common Schema as Filebeat ships it.

@@ -129,7 +129,7 @@ func (s *jsonSpec) parser(o Options) *jsonParser {
 	} else {
 		p.root, p.need = s.tree(o)
 	}
-	p.rec.clock = clock{loc: o.Location, year: o.Year}
+	p.rec.clock = o.clock()
 	return p
 }
 

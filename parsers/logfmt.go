@@ -31,7 +31,7 @@ func logfmt() Format {
 				root, _ = (&jsonSpec{columns: jsonNames(), fold: true}).tree(o)
 			}
 			p := &logfmtParser{root: root}
-			p.rec.clock = clock{loc: o.Location, year: o.Year}
+			p.rec.clock = o.clock()
 			return p, nil
 		},
 	}
@@ -73,7 +73,7 @@ func (p *logfmtParser) Parse(line string, ev *event.Event) error {
 // pairs puts the line's values into the record.
 func (p *logfmtParser) pairs(line string) error {
 	for at := 0; at < len(line); {
-		if line[at] == ' ' {
+		if line[at] == ' ' || line[at] == ',' && at > 0 && line[at-1] == '"' { // F5 separates with commas
 			at++
 			continue
 		}

@@ -1,6 +1,10 @@
 package parsers
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/gatewatch/gatewatch/event"
+)
 
 // ingressNginx is the default of the Kubernetes ingress controller.
 func ingressNginx() Format {
@@ -43,32 +47,50 @@ func nginxHost() Format {
 			`shop.example.com 203.0.113.9 - 8f0e22 - [10/Mar/2025:13:55:38 +0000] "\x16\x03\x01" 400 157 "-" "-"`,
 			`shop.example.com 2001:db8::9 - - [10/Mar/2025:13:55:39 +0000] "GET /x HTTP/1.1" 404 162 "-" "curl/8.5.0" "-"`,
 		},
-	}, nil,
+	}, hostBefore,
 		`$host $remote_addr - $request_id $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"`,
 		`$host $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"`,
 		`$host $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for"`,
 	)
 }
 
+// hostBefore refuses a list of addresses in the host's place.
+func hostBefore(r *record, _ *event.Event) error {
+	if v, _ := r.get(slotHost); strings.HasSuffix(v, ",") {
+		return bad("a list of addresses in the host's place")
+	}
+	return nil
+}
+
 // nginxTimed are combined and main with the request's and the upstream's time behind them, the most common additions.
 func nginxTimed() Format {
 	return textFormat(Format{
-		Name: "nginx_timed", Title: "nginx combined or main with request and upstream times", Family: familyCLF,
+		Name: "nginx_timed", Title: "nginx combined or main with request and upstream times, Rack common with its time", Family: familyCLF,
 		Definition: nginxDocs + " (the variables; their order is common usage)",
 		Samples: []string{
 			`203.0.113.9 - - [10/Mar/2025:13:55:36 +0000] "GET /v1/items HTTP/1.1" 200 812 "-" "okhttp/4.12.0" 0.034 0.030`,
 			`10.0.3.7 - - [10/Mar/2025:13:55:37 +0000] "GET /v1/items HTTP/1.1" 200 812 "-" "okhttp/4.12.0" "203.0.113.9" 0.034 0.030`,
 			`10.0.3.7 - - [10/Mar/2025:13:55:38 +0000] "GET /v1/items HTTP/1.1" 200 812 "-" "okhttp/4.12.0" "203.0.113.9" rt=0.034 uct="0.001" uht="0.020" urt="0.030"`,
 			`10.0.3.7 - - [10/Mar/2025:13:55:39 +0000] "GET /v1/items HTTP/1.1" 200 812 "-" "okhttp/4.12.0" 0.034`,
+			`203.0.113.9 - - [10/Mar/2025:13:55:40 +0000] "GET /v1/items HTTP/1.1" 200 - 0.0123`,
 		},
-	}, nil,
+	}, fractionalSeconds,
 		nginxCombinedFormat+` $request_time $upstream_response_time`,
 		nginxMainFormat+` $request_time $upstream_response_time`,
 		nginxCombinedFormat+` rt=$request_time uct="$uct" uht="$uht" urt="$upstream_response_time"`,
 		nginxMainFormat+` rt=$request_time uct="$uct" uht="$uht" urt="$upstream_response_time"`,
 		nginxCombinedFormat+` $request_time`,
 		nginxMainFormat+` $request_time`,
+		`$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent $request_time`,
 	)
+}
+
+// fractionalSeconds refuses a request time without a point, which nginx always writes: it is Apache's or Jetty's, in some unit.
+func fractionalSeconds(r *record, _ *event.Event) error {
+	if v, ok := r.get(slotDuration); ok && strings.IndexByte(v, '.') < 0 {
+		return bad("want the request time in seconds with milliseconds")
+	}
+	return nil
 }
 
 // proxyManager is Nginx Proxy Manager's proxy and standard formats.

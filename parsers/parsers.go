@@ -37,6 +37,8 @@ type Options struct {
 	// WireFields names further variables to keep in event.Wire.Fields, by the name the log format gives them:
 	// "http_x_tenant" for nginx's $http_x_tenant, "X-Tenant" for Apache's %{X-Tenant}i, a dotted path for JSON.
 	WireFields []string
+
+	outer *outerTime // of the envelope, for the lines inside
 }
 
 // Format is one row of the table of formats.
@@ -50,5 +52,6 @@ type Format struct {
 	Definition string   // where the format is defined
 
 	wrapper bool // carries lines of other formats
-	general bool // reads almost anything: recognition prefers others
+	general bool // reads almost anything of its family: recognition prefers others
+	last    bool // reads almost anything at all: taken where next to nothing else reads
 }

@@ -47,7 +47,8 @@ type patternParser struct {
 
 func (p pattern) parser(o Options) *patternParser {
 	pp := &patternParser{pattern: p}
-	pp.rec.clock = clock{loc: o.Location, year: o.Year, layouts: p.layouts}
+	pp.rec.clock = o.clock()
+	pp.rec.clock.layouts = p.layouts
 	pp.steps = append([]step(nil), p.steps...)
 	for i := range pp.steps {
 		for _, f := range o.WireFields {

@@ -126,6 +126,9 @@ func (c *candidates) recognize(lines []string) (Recognition, error) {
 // weight is by what formats are ranked. A general format reads most lines of its family, and the family's other
 // formats read them better, each its own: it wins only where these read less than half of what it reads.
 func (c *candidates) weight(t *trial) float64 {
+	if c.formats[t.index].last {
+		return t.points * 0.2
+	}
 	if c.formats[t.index].general {
 		return t.points * 0.5 / generalPoints
 	}

@@ -40,6 +40,7 @@ const (
 	slotCookie         // the Cookie header
 	slotAPIKey         // an API key or the name of a consumer's key
 	slotAction         // what the gateway did beside answering
+	slotHint           // the value of a key by which a line shows who wrote it
 	slotMessage        // free text that a format takes apart itself
 	slotCount
 )

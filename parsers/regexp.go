@@ -26,7 +26,7 @@ func newRegexp(expr string, o Options) (Parser, error) {
 		return nil, fmt.Errorf("format: regexp: %w", err)
 	}
 	p := &regexpParser{re: re, columns: columns}
-	p.rec.clock = clock{loc: o.Location, year: o.Year}
+	p.rec.clock = o.clock()
 	return p, nil
 }
 

@@ -11,6 +11,10 @@ import (
 func fillRequest(line string, escaped bool, ev *event.Event) {
 	method, target, protocol, ok := splitRequest(line)
 	if !ok {
+		if plain, coloured := withoutColour(line); coloured { // Werkzeug on a terminal
+			fillRequest(plain, escaped, ev)
+			return
+		}
 		ev.RequestLine = line
 		return
 	}
@@ -24,6 +28,16 @@ func fillRequest(line string, escaped bool, ev *event.Event) {
 	if fillTarget(target, ev) {
 		ev.RequestLine = line
 	}
+}
+
+// withoutColour cuts the terminal's colour codes off both ends: ESC [ 3 3 m … ESC [ 0 m.
+func withoutColour(line string) (string, bool) {
+	if len(line) < 3 || line[0] != 0x1b || line[1] != '[' {
+		return line, false
+	}
+	_, line, ok := strings.Cut(line, "m")
+	line = strings.TrimSuffix(line, "\x1b[0m")
+	return line, ok && line != "" && line[0] != 0x1b
 }
 
 // splitRequest splits "METHOD target PROTOCOL". A target may hold blanks, as scanners send them;

@@ -46,7 +46,7 @@ func scanFormat(f Format, p scanParser, slots ...slot) Format {
 	f.New = func(o Options) (Parser, error) {
 		c := p
 		c.name = f.Name
-		c.rec.clock = clock{loc: o.Location, year: o.Year}
+		c.rec.clock = o.clock()
 		return &c, nil
 	}
 	return f

@@ -145,8 +145,7 @@ func New(s Spec, o Options) (Parser, error) {
 		if !ok || in.wrapper {
 			return nil, fmt.Errorf("format: %q is not a format that %s could carry", inner, outer)
 		}
-		p, err := in.New(o)
-		return wrapperOf(f.Name, func() Parser { return p }), err
+		return wrapOne(f.Name, o, in.New)
 	}
 	if !ok || wrapped {
 		return nil, fmt.Errorf("format: %q is not known; known are auto, %s", s.Name, strings.Join(names(), ", "))

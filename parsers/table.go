@@ -13,13 +13,13 @@ func Formats() []Format { return table() }
 var table = sync.OnceValue(func() []Format {
 	return []Format{
 		// JSON, the specific ones first
-		coraza(),
 		caddy(),
 		awsWAF(),
 		azureWAF(),
 		cloudflareFirewall(),
 		modsecurityAudit(),
 		akamai(),
+		nextcloud(),
 		apiGatewayJSON(),
 		traefikJSON(),
 		kong(),
@@ -51,6 +51,8 @@ var table = sync.OnceValue(func() []Format {
 		caddyConsole(),
 		syslogWrap(),
 		haproxy(),
+		cef(),
+		squid(),
 		krakend(),
 		graviteeText(),
 		logfmt(),
@@ -79,6 +81,7 @@ var table = sync.OnceValue(func() []Format {
 		litespeedError(),
 		cpanel(),
 		clfLike(),
+		requestLines(),
 	}
 })
 
@@ -108,7 +111,9 @@ var aliases = map[string]string{
 	"openlitespeed":       "litespeed",
 	"varnishncsa":         "varnish",
 	"bunkerweb":           "host_combined",
-	"coraza":              "caddy_coraza",
+	"coraza":              "caddy",
+	"caddy_coraza":        "caddy",
+	"owncloud":            "nextcloud",
 	"clf":                 "common",
 	"apache_json":         "json",
 	"mod_log_json":        "json",

@@ -32,8 +32,18 @@ const cloudfrontDefault = "date time x-edge-location sc-bytes c-ip cs-method cs(
 type w3cParser struct {
 	columns []column
 	told    bool // by a #Fields line
+	layouts []w3cLayout
 	rec     record
 }
+
+// w3cLayout is a #Fields line that was read before: servers write the same one again with each file and restart.
+type w3cLayout struct {
+	fields  string
+	columns []column
+}
+
+// maxLayouts bounds the #Fields lines that a parser remembers.
+const maxLayouts = 8
 
 // Parse implements Parser.
 func (p *w3cParser) Parse(line string, ev *event.Event) error {
@@ -99,7 +109,7 @@ func newW3C(fields string, o Options) (Parser, error) {
 		return nil, fmt.Errorf("format: w3c: %w", err)
 	}
 	p := &w3cParser{columns: columns, told: true}
-	p.rec.clock = clock{loc: o.Location, year: o.Year}
+	p.rec.clock = o.clock()
 	return p, nil
 }
 
@@ -116,8 +126,23 @@ func (p *w3cParser) directive(line string) error {
 		}
 		return bad("not a directive of a W3C extended log")
 	}
-	p.columns, p.told = w3cColumns(fields), true
+	p.columns, p.told = p.layout(fields), true
 	return ErrNoRequest
+}
+
+// layout returns the columns of a #Fields line.
+func (p *w3cParser) layout(fields string) []column {
+	for i := range p.layouts {
+		if p.layouts[i].fields == fields {
+			return p.layouts[i].columns
+		}
+	}
+	l := w3cLayout{fields: strings.Clone(fields), columns: w3cColumns(fields)}
+	if len(p.layouts) == maxLayouts {
+		p.layouts = p.layouts[:0]
+	}
+	p.layouts = append(p.layouts, l)
+	return l.columns
 }
 
 func w3cColumns(fields string) []column {
@@ -205,7 +230,7 @@ func w3c() Format {
 		Fields:     slotFields(has),
 		New: func(o Options) (Parser, error) {
 			p := &w3cParser{}
-			p.rec.clock = clock{loc: o.Location, year: o.Year}
+			p.rec.clock = o.clock()
 			return p, nil
 		},
 		Samples: []string{

@@ -14,6 +14,7 @@ type envelope struct {
 	program string // who wrote it, for syslog
 	stream  string // stdout or stderr, for containers
 	partial bool   // the message goes on in the next line
+	when    outerTime
 }
 
 // opener takes a line out of its envelope, or says with a fieldError that it has none.
@@ -23,8 +24,8 @@ type opener func(line string, e *envelope) error
 const maxJoined = 1 << 20
 
 // wrapParser reads envelopes with one opener and what is inside with another parser: one for each program that
-// writes, since a syslog stream mixes them. Only the time inside counts: it is the request's, the envelope's is that of
-// the shipping.
+// writes, since a syslog stream mixes them. The time inside counts: it is the request's, the envelope's is that of the
+// shipping. It stands in for a line that has no time of its own.
 type wrapParser struct {
 	open   opener
 	inner  func() Parser
@@ -32,6 +33,7 @@ type wrapParser struct {
 	parts  map[string]string // by stream: the parts of a message so far
 	inners map[string]*wrapped
 	last   *wrapped // the one that read the last line
+	when   *outerTime
 }
 
 // wrapped is the parser of one program's lines.
@@ -43,6 +45,19 @@ type wrapped struct {
 // requestMarks are characters of which every line of a known format holds one. A line without any, of a program that has
 // not logged a request yet in a stream in which others do, need not be tried with every format.
 const requestMarks = "\"{[=#|\t"
+
+// mayBeRequest says so of a line; one without the marks may be Squid's or hold a bare METHOD /path.
+func mayBeRequest(line string) bool {
+	if strings.ContainsAny(line, requestMarks) {
+		return true
+	}
+	for _, s := range []string{" TCP_", "GET /", "POST /", "HEAD /", "PUT /", "DELETE /", "OPTIONS /"} {
+		if strings.Contains(line, s) {
+			return true
+		}
+	}
+	return false
+}
 
 // maxPrograms bounds the programs that a wrapParser keeps apart; further ones share one parser.
 const maxPrograms = 16
@@ -60,12 +75,15 @@ func (p *wrapParser) Parse(line string, ev *event.Event) error {
 	if err := p.open(line, &p.env); err != nil {
 		return err
 	}
+	if p.when != nil {
+		*p.when = p.env.when
+	}
 	message, err := p.join()
 	if err != nil {
 		return err
 	}
 	w := p.parserOf(p.env.program)
-	if !w.reads && p.last != nil && !strings.ContainsAny(message, requestMarks) {
+	if !w.reads && p.last != nil && !mayBeRequest(message) {
 		if _, recognising := w.parser.(*Auto); recognising {
 			return ErrNoRequest
 		}
@@ -158,8 +176,6 @@ func openerOf(name string) opener {
 	}
 }
 
-func wrapperOf(name string, inner func() Parser) Parser { return newWrapParser(openerOf(name), inner) }
-
 // NewWrapped makes the parser of a wrapper ("syslog") around lines of any spec, auto included.
 func NewWrapped(wrapper string, inside Spec, o Options) (Parser, error) {
 	f, ok := Lookup(wrapper)
@@ -172,11 +188,19 @@ func NewWrapped(wrapper string, inside Spec, o Options) (Parser, error) {
 	if in, ok := Lookup(inside.Name); strings.Contains(inside.Name, "+") || ok && in.wrapper {
 		return nil, fmt.Errorf("format: %q is not a format that %s could carry", inside.Name, wrapper)
 	}
-	p, err := New(inside, o)
+	return wrapOne(f.Name, o, func(o Options) (Parser, error) { return New(inside, o) })
+}
+
+// wrapOne makes the parser of a wrapper around the lines of one parser, whatever program writes them.
+func wrapOne(name string, o Options, inside func(Options) (Parser, error)) (Parser, error) {
+	o.outer = &outerTime{}
+	p, err := inside(o)
 	if err != nil {
 		return nil, err
 	}
-	return wrapperOf(f.Name, func() Parser { return p }), nil
+	w := newWrapParser(openerOf(name), func() Parser { return p })
+	w.when = o.outer
+	return w, nil
 }
 
 // wrapFormat makes a row of the table of a wrapper; the inside is recognised.
@@ -185,11 +209,14 @@ func wrapFormat(f Format) Format {
 	f.Family = "wrapper"
 	f.Fields = append([]string(nil), fieldOrder...)
 	f.New = func(o Options) (Parser, error) {
-		return wrapperOf(f.Name, func() Parser {
+		o.outer = &outerTime{}
+		w := newWrapParser(openerOf(f.Name), func() Parser {
 			inner := NewAuto(o)
 			inner.inside = true
 			return inner
-		}), nil
+		})
+		w.when = o.outer
+		return w, nil
 	}
 	return f
 }
@@ -207,13 +234,15 @@ func envelopeTree(marks []string, columns map[string]column) jsonEnvelope {
 // The trees of the JSON envelopes.
 var (
 	dockerTree = envelopeTree([]string{"log", "stream"}, map[string]column{
-		"log": {slotMessage, 0, 1}, "stream": {slotService, 0, 1},
+		"log": {slotMessage, 0, 1}, "stream": {slotService, 0, 1}, "time": {slotTime, unitNone, 1},
 	})
 	journaldTree = envelopeTree([]string{"MESSAGE", "__REALTIME_TIMESTAMP"}, map[string]column{
 		"MESSAGE": {slotMessage, 0, 1}, "SYSLOG_IDENTIFIER": {slotUser, 0, 2}, "_COMM": {slotUser, 0, 1},
+		"__REALTIME_TIMESTAMP": {slotTime, unitMicro, 1},
 	})
 	messageTree = envelopeTree(nil, map[string]column{
 		"message": {slotMessage, 0, 3}, "log": {slotMessage, 0, 2}, "msg": {slotMessage, 0, 1}, "event.original": {slotMessage, 0, 4},
+		"@timestamp": {slotTime, unitAuto, 4}, "timestamp": {slotTime, unitAuto, 3}, "time": {slotTime, unitAuto, 2}, "date": {slotTime, unitAuto, 1},
 		"line": {slotMessage, 0, 0}, "_raw": {slotMessage, 0, 3}, "@message": {slotMessage, 0, 3}, "textPayload": {slotMessage, 0, 3},
 	})
 )
@@ -239,6 +268,9 @@ func openJSON(name string, tree jsonEnvelope) opener {
 			return &fieldError{what: "JSON, but without the keys of " + name, at: 1}
 		}
 		e.message = v
+		if when, ok := rec.get(slotTime); ok {
+			e.when = outerTime{when, rec.unit[slotTime]}
+		}
 		e.program, _ = rec.get(slotUser)
 		if name == "docker" {
 			e.stream, _ = rec.get(slotService)
@@ -289,7 +321,7 @@ func openCRI(line string, e *envelope) error {
 	if len(rest) < 2 || rest[1] != ' ' || (rest[0] != 'F' && rest[0] != 'P') {
 		return &fieldError{what: "want F or P after the stream", at: first + 8}
 	}
-	e.partial, e.message = rest[0] == 'P', rest[2:]
+	e.partial, e.message, e.when.value = rest[0] == 'P', rest[2:], line[:first]
 	return nil
 }
 
@@ -328,6 +360,7 @@ func openSyslog(line string, e *envelope) error {
 		}
 		return &fieldError{what: "want a syslog time", at: len(line) - len(rest)}
 	}
+	e.when.value = rest[:n]
 	rest = strings.TrimLeft(rest[n:], " ")
 	// HOST TAG[PID]: MESSAGE, or TAG[PID]: MESSAGE as HAProxy sends it.
 	for range 2 {
@@ -338,6 +371,10 @@ func openSyslog(line string, e *envelope) error {
 		if tag, ok := strings.CutSuffix(word, ":"); ok && tag != "" {
 			e.program, _, _ = strings.Cut(tag, "[")
 			e.message = strings.TrimLeft(after, " ")
+			return nil
+		}
+		if tag, message, ok := strings.Cut(rest, ":"); ok && tag != "" && strings.IndexByte(word, ':') > 0 && strings.IndexByte(word, '=') > len(tag) && isToken(tag) {
+			e.program, e.message = tag, message // ASM:key="value"
 			return nil
 		}
 		rest = after
@@ -375,7 +412,11 @@ func openRFC5424(line, rest string, e *envelope) error {
 		if !ok {
 			return &fieldError{what: "want seven parts of RFC 5424", at: len(line) - len(rest)}
 		}
-		if i == 2 && word != "-" {
+		switch {
+		case word == "-":
+		case i == 0:
+			e.when.value = word
+		case i == 2:
 			e.program = word
 		}
 		rest = after
@@ -389,9 +430,9 @@ func openRFC5424(line, rest string, e *envelope) error {
 			return &fieldError{what: "structured data without an end", at: len(line) - len(rest)}
 		}
 		rest = strings.TrimPrefix(rest[end:], " ")
-	default:
+	case rest == "-":
 		return ErrNoRequest
-	}
+	} // else without structured data, as Heroku's drains send it
 	e.message = strings.TrimPrefix(rest, "\ufeff")
 	return nil
 }

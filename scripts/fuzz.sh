@@ -1,11 +1,41 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the project, one after the other.
+# Runs the fuzz targets of the project.
 #
-#   scripts/fuzz.sh [TIME] [PATTERN]     TIME: for each target, default 10s; PATTERN: only targets whose name matches
+#   scripts/fuzz.sh [TIME] [PATTERN]           every target, one after the other. TIME: for each, default 10s; PATTERN: only
+#                                              targets whose name matches
+#   scripts/fuzz.sh --formats [TIME] [JOBS]    every log format by itself (FuzzFormats with GATEWATCH_FUZZ_FORMAT), JOBS of them
+#                                              side by side, default 2; a table of executions and findings at the end
 #
-# An input that breaks one is kept by go in that package's testdata/fuzz, as a test from then on.
+# An input that breaks a target is kept by go in that package's testdata/fuzz, as a test from then on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+# fuzz_format runs one format of its own, and says in one line how it went. The work file holds what go printed.
+fuzz_format() {
+  local format=$1 time=$2 work=$3 result=ok
+  (cd parsers && GATEWATCH_FUZZ_FORMAT=$format "$work/parsers.test" -test.run '^$' -test.fuzz '^FuzzFormats$' -test.fuzztime "$time" \
+    -test.fuzzcachedir "$work/cache/$format" -test.parallel 1) >"$work/$format.log" 2>&1 || result=FAILED
+  # On a busy machine go calls it a failure when the time runs out in the middle of an execution.
+  if grep -q 'context deadline exceeded' "$work/$format.log" && ! grep -q 'Failing input' "$work/$format.log"; then result=ok; fi
+  printf '%-24s %12s executions  %s\n' "$format" "$(sed -nE 's/.*execs: ([0-9]+).*/\1/p' "$work/$format.log" | tail -1)" "$result"
+  [[ $result == ok ]] || cat "$work/$format.log"
+}
+export -f fuzz_format
+
+if [[ ${1:-} == --formats ]]; then
+  time=${2:-10s} jobs=${3:-2}
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  go test -c -fuzz '^FuzzFormats$' -o "$work/parsers.test" ./parsers
+  # The page lists every format of the table; a test of parsers holds it to that.
+  sed -nE 's/^\| \[`([a-z0-9_]+)`\].*/\1/p' docs/formats.md |
+    xargs -P "$jobs" -I FORMAT bash -c 'fuzz_format FORMAT "$0" "$1"' "$time" "$work" | tee "$work/results"
+  formats=$(grep -c ' executions  ' "$work/results")
+  failed=$(grep -c ' executions  FAILED$' "$work/results" || true)
+  executions=$(awk '/ executions  /{n += $2} END {print n}' "$work/results")
+  echo "$formats formats for $time each, $executions executions, $failed failed"
+  exit $((failed > 0))
+fi
 
 time=${1:-10s}
 pattern=${2:-.}
