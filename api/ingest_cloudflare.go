@@ -23,9 +23,6 @@ import (
 func (s *Server) ingestCloudflare(c echo.Context) error {
 	p := s.query(c)
 	how := p.reading()
-	if how.spec.Name == "" && how.spec.String() == "auto" {
-		how.spec.Name = "cloudflare"
-	}
 	if err := p.err(); err != nil {
 		return err
 	}

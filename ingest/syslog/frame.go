@@ -95,5 +95,7 @@ func (f *frames) line() (string, error) {
 // clean cuts line ends off, and makes one line of several.
 func clean(b []byte) string {
 	line := strings.TrimRight(string(b), "\r\n\x00")
-	return strings.NewReplacer("\n", " ", "\r", " ").Replace(line)
+	return lineEnds.Replace(line)
 }
+
+var lineEnds = strings.NewReplacer("\n", " ", "\r", " ")
