@@ -55,13 +55,16 @@ func TestExclusions(t *testing.T) {
 	}
 }
 
-// What an attacker did in a confirmed incident opens no door: the country stays new, the endpoint privileged, the hour off,
+// What an attacker did in a confirmed incident opens no door: the country and the network stay new, the endpoint privileged, the hour off,
 // until somebody accepts it.
 func TestAConfirmedIncidentTeachesNothing(t *testing.T) {
 	l := newLab(1)
 	l.minutes(labStart, labStart.AddDate(0, 0, historyDays), nil)
 	at := labStart.AddDate(0, 0, 12).Add(2 * time.Hour)
-	attack := by("clerk", func(_ int, e *event.Event) { abroad(e, "BR", -23.5, -46.6) })
+	attack := by("clerk", func(_ int, e *event.Event) {
+		abroad(e, "BR", -23.5, -46.6)
+		e.ASN = 64999
+	})
 	l.burst(30, at, at.Add(40*time.Minute), "POST", "/audit", attack)
 	events, audit := l.sorted(), EndpointKey{"shop", "POST", "/audit"}
 	clerk := ActorKey{true, "clerk"}
@@ -84,9 +87,9 @@ func TestAConfirmedIncidentTeachesNothing(t *testing.T) {
 		}
 		a, _ := m.Actor(clerk)
 		member := m.members[audit] == nil || slices.Contains(m.members[audit].Users, "clerk")
-		got := []bool{slices.Contains(a.Countries, "BR"), a.Clock&(1<<2) != 0, member}
-		if d := cmp.Diff([]bool{c.learned, c.learned, c.learned}, got); d != "" {
-			t.Errorf("%s: learned country, hour, right (-want +got):\n%s", c.name, d)
+		got := []bool{slices.Contains(a.Countries, "BR"), slices.Contains(a.Networks, 64999), a.Clock&(1<<2) != 0, member}
+		if d := cmp.Diff([]bool{c.learned, c.learned, c.learned, c.learned}, got); d != "" {
+			t.Errorf("%s: learned country, network, hour, right (-want +got):\n%s", c.name, d)
 		}
 		if a.Accepted != (c.accepted != nil) || a.Accepted && a.weight() < 600 {
 			t.Errorf("%s: accepted %v, weight %d", c.name, a.Accepted, a.weight())

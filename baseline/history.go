@@ -10,8 +10,8 @@ type History interface {
 	// Endpoints calls fn for every (service, method, route), routes as they were stamped, and for every service as a
 	// whole under a key with only the service.
 	Endpoints(ctx context.Context, s Snapshot, fn func(EndpointHours) error) error
-	// Actors calls fn for every user, and for every client among the requests without a user. Its countries leave out what
-	// snapshot.ExcludedUsers lists.
+	// Actors calls fn for every user, and for every client among the requests without a user. How users behaved leaves out
+	// the hours that snapshot.ExcludedUsers lists.
 	Actors(ctx context.Context, s Snapshot, fn func(ActorHours) error) error
 	// Objects calls fn for every (service, method, route, actor) that read objects.
 	Objects(ctx context.Context, s Snapshot, fn func(ObjectHours) error) error

@@ -40,7 +40,7 @@ func (m memory) habits(s Snapshot) map[ActorKey]ActorHours {
 	agents, routes, ever, networks := sets[ActorKey]{}, sets[ActorKey]{}, sets[ActorKey]{}, sets[ActorKey]{}
 	for _, e := range m.in(s) {
 		k := whoOf(e).key()
-		if !k.User && (e.IsBot || !e.ClientIP.IsValid()) {
+		if !k.User && (e.IsBot || !e.ClientIP.IsValid()) || isExcluded(s, e) {
 			continue
 		}
 		agents.add(k, dayOf(e), e.UserAgent)

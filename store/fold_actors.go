@@ -85,7 +85,9 @@ func (a *hourSeries) fold(key baseline.ActorKey, rows actorRows) *baseline.Actor
 			day = d
 		}
 		a.hour(h, rows.requests[at], rows.bytes[at])
-		a.see(rows.traits[a.ends[at]-int(rows.counts[at]):a.ends[at]], leavesOut(excluded, h))
+		if !leavesOut(excluded, h) {
+			a.see(rows.traits[a.ends[at]-int(rows.counts[at]) : a.ends[at]])
+		}
 	}
 	if len(rows.hours) > 0 {
 		a.closeDay(day)
@@ -108,7 +110,7 @@ func (a *hourSeries) hour(h, requests uint32, bytes int64) {
 }
 
 // see sorts one row's traits.
-func (a *hourSeries) see(traits []uint64, leftOut bool) {
+func (a *hourSeries) see(traits []uint64) {
 	for _, t := range traits {
 		switch t >> traitBits {
 		case traitAgent:
@@ -118,9 +120,7 @@ func (a *hourSeries) see(traits []uint64, leftOut bool) {
 		case traitNetwork:
 			a.out.Networks = append(a.out.Networks, uint32(t)) //nolint:gosec // the lower half
 		case traitCountry:
-			if !leftOut {
-				a.countries = append(a.countries, t)
-			}
+			a.countries = append(a.countries, t)
 		}
 	}
 }

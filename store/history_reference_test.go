@@ -17,7 +17,8 @@ import (
 // userHabitSQL reads how many user agents and routes every user had on every day, all its routes and its networks.
 func userHabitSQL(s baseline.Snapshot) (string, map[string]string) {
 	st := newStatement()
-	const served = "status > 0 AND status < 400"
+	known := notExcluded(st, s)
+	served := "status > 0 AND status < 400" + known
 	sql := `SELECT user, arrayMap(d -> d.1, series), arrayMap(d -> d.2, series), arrayMap(d -> d.3, series), ever, networks
 FROM
 (
@@ -25,7 +26,7 @@ FROM
     toUInt32(uniqIfMerge(routes)) AS ever, arraySort(arrayDistinct(arrayFlatten(groupArray(systems)))) AS networks
   FROM
   (
-    SELECT user, toUInt32(intDiv(toUnixTimestamp(time), 86400) * 24) AS day, toUInt32(uniqIf(user_agent, user_agent != '')) AS agents,
+    SELECT user, toUInt32(intDiv(toUnixTimestamp(time), 86400) * 24) AS day, toUInt32(uniqIf(user_agent, user_agent != ''` + known + `)) AS agents,
       uniqIfState(route, route != '' AND ` + served + `) AS routes, groupUniqArrayIf(asn, asn != 0 AND ` + served + `) AS systems
     FROM events
     WHERE ` + eventsIn(st, s) + ` AND user != ''` + `
@@ -92,7 +93,6 @@ FROM
 ORDER BY service, route, method`
 	return sql, st.params
 }
-
 
 // habits is the part of a row of actors that tells of habits.
 type habits struct {
