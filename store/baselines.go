@@ -26,9 +26,10 @@ type history struct {
 	s                       *Store
 	passAnswers, passEvents uint64
 	snap                    baseline.Snapshot
-	late                    bool         // read the events instead of the rollups,
-	untold                  bool         // or instead of those that not all stored events have passed
-	routes                  []eventRoute // in order
+	late                    bool                            // read the events instead of the rollups,
+	untold                  bool                            // or instead of those that not all stored events have passed
+	routes                  []eventRoute                    // in order
+	endpoints               map[uint64]baseline.EndpointKey // by endpointHash
 }
 
 // later reports whether the snapshot leaves stored events out.
@@ -56,11 +57,13 @@ func (h *history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func
 	}
 	service, method, route := newWords(), newWords(), newWords()
 	minutes, requests, client, server := newUint32Lists(), newUint32Lists(), newUint32Lists(), newUint32Lists()
+	var hash hashColumn
 	var series minuteSeries
 	var routes []eventRoute
+	endpoints := map[uint64]baseline.EndpointKey{}
 	sql, params := endpointHistorySQL(snap, late)
 	err = h.s.eachBlock(ctx, "read endpoint history", sql, params,
-		[]resultColumn{service, method, route, minutes, requests, client, server}, func(rows int) error {
+		[]resultColumn{service, method, route, &hash, minutes, requests, client, server}, func(rows int) error {
 			for i := range rows {
 				k := baseline.EndpointKey{Service: service.row(i), Method: method.row(i), Route: route.row(i)}
 				if k.Whole() {
@@ -69,6 +72,7 @@ func (h *history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func
 				r := series.fold(minutes.row(i), requests.row(i), client.row(i), server.row(i))
 				r.Key = k
 				routes = append(routes, newEventRoute(r))
+				endpoints[hash.row(i)] = k
 				if err := fn(*r); err != nil {
 					return err
 				}
@@ -79,6 +83,7 @@ func (h *history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func
 		return err
 	}
 	h.snap, h.late, h.untold, h.routes = snap, late, late || untold, mergeRoutes(routes)
+	h.endpoints = endpoints
 	return nil
 }
 

@@ -130,23 +130,22 @@ func medianSQL(value string, large bool) string {
 // shapeHistorySQL reads what the successful answers of every endpoint looked like, hour by hour.
 func shapeHistorySQL(s baseline.Snapshot, p pass) (string, map[string]string) {
 	st := newStatement()
-	sql := `SELECT service, method, route,
-  arrayMap(h -> h.1, series), arrayMap(h -> h.2, series), arrayMap(h -> h.3, series), arrayMap(h -> h.4, series),
-  arrayMap(h -> h.5, series), arrayMap(h -> h.6, series), arrayMap(h -> h.7, series)
+	sql := `SELECT endpoint, arrayMap(h -> h.1, series), arrayMap(h -> h.2, series), arrayMap(h -> h.3, series),
+  arrayMap(h -> h.4, series), arrayMap(h -> h.5, series), arrayMap(h -> h.6, series), arrayMap(h -> h.7, series)
 FROM
 (
-  SELECT service, method, route, arraySort(groupArray((hour, n, anonymous, timed, duration, sized, size))) AS series
+  SELECT endpoint, arraySort(groupArray((hour, n, anonymous, timed, duration, sized, size))) AS series
   FROM
   (
-    SELECT service, route, method, toUInt32(intDiv(toUnixTimestamp(time), 3600)) AS hour,
+    SELECT ` + endpointHash + ` AS endpoint, toUInt32(intDiv(toUnixTimestamp(time), 3600)) AS hour,
       toUInt32(count()) AS n, toUInt32(countIf(user = '' AND session = '' AND auth_scheme = '')) AS anonymous,
       toUInt32(countIf(duration_ms >= 0)) AS timed, ` + medianSQL("duration_ms", p.large) + ` AS duration,
       toUInt32(countIf(bytes_out >= 0)) AS sized, ` + medianSQL("bytes_out", p.large) + ` AS size
     FROM events
     WHERE ` + eventsIn(st, s) + ` AND status >= 200 AND status < 300 AND route != ''` + p.clause(st) + `
-    GROUP BY service, route, method, hour
+    GROUP BY endpoint, hour
   )
-  GROUP BY service, route, method
+  GROUP BY endpoint
 )`
 	return sql, st.params
 }
@@ -195,18 +194,21 @@ func (h *history) Shapes(ctx context.Context, snap baseline.Snapshot, fn func(ba
 	if _, err := h.later(ctx, snap); err != nil {
 		return err
 	}
-	service, method, route := newWords(), newWords(), newWords()
+	var endpoint hashColumn
 	hours, successes, anonymous, timed, sized := newUint32Lists(), newUint32Lists(), newUint32Lists(), newUint32Lists(), newUint32Lists()
 	duration, size := newFloat32Lists(), newFloat32Lists()
-	columns := []resultColumn{service, method, route, hours, successes, anonymous, timed, duration, sized, size}
+	columns := []resultColumn{&endpoint, hours, successes, anonymous, timed, duration, sized, size}
 	answers := func(r *eventRoute) uint64 { return max(r.hours*hourAnswers, r.requests) }
 	for _, p := range passes(h.routes, answers, h.passAnswers) {
 		sql, params := shapeHistorySQL(snap, p)
 		err := h.s.eachBlock(ctx, "read answer history", sql, params, columns, func(rows int) error {
 			for i := range rows {
+				key, ok := h.endpoints[endpoint.row(i)]
+				if !ok {
+					continue // nothing is learned of an endpoint without requests
+				}
 				err := fn(baseline.ShapeHours{
-					Key:   baseline.EndpointKey{Service: service.row(i), Method: method.row(i), Route: route.row(i)},
-					Hours: hours.row(i), Successes: successes.row(i), Anonymous: anonymous.row(i),
+					Key: key, Hours: hours.row(i), Successes: successes.row(i), Anonymous: anonymous.row(i),
 					Timed: timed.row(i), Duration: duration.row(i), Sized: sized.row(i), Size: size.row(i),
 				})
 				if err != nil {

@@ -71,25 +71,25 @@ ORDER BY service, route, method`
 // most common user agent.
 func agentHistorySQL(s baseline.Snapshot, p pass) (string, map[string]string) {
 	st := newStatement()
-	sql := `SELECT service, method, route, arrayMap(h -> h.1, series), arrayMap(h -> h.2, series), arrayMap(h -> h.3, series)
+	sql := `SELECT endpoint, arrayMap(h -> h.1, series), arrayMap(h -> h.2, series), arrayMap(h -> h.3, series)
 FROM
 (
-  SELECT service, route, method, arraySort(groupArray((hour, clients, top))) AS series
+  SELECT endpoint, arraySort(groupArray((hour, clients, top))) AS series
   FROM
   (
-    SELECT service, route, method, hour, toUInt32(uniqMerge(guests)) AS clients, toUInt32(max(finalizeAggregation(guests))) AS top
+    SELECT endpoint, hour, toUInt32(uniqMerge(guests)) AS clients, toUInt32(max(finalizeAggregation(guests))) AS top
     FROM
     (
-      SELECT service, route, method, toUInt32(intDiv(toUnixTimestamp(time), 3600)) AS hour, user_agent, uniqState(client_ip) AS guests
+      SELECT ` + endpointHash + ` AS endpoint, toUInt32(intDiv(toUnixTimestamp(time), 3600)) AS hour, sipHash64(user_agent) AS agent,
+        uniqState(client_ip) AS guests
       FROM events
       WHERE ` + eventsIn(st, s) + ` AND route != '' AND user = '' AND NOT is_bot AND user_agent != '' AND client_ip != toIPv6('::')` + p.clause(st) + `
-      GROUP BY service, route, method, hour, user_agent
+      GROUP BY endpoint, hour, agent
     )
-    GROUP BY service, route, method, hour
+    GROUP BY endpoint, hour
   )
-  GROUP BY service, route, method
-)
-ORDER BY service, route, method`
+  GROUP BY endpoint
+)`
 	return sql, st.params
 }
 
@@ -119,11 +119,16 @@ func (h *history) Agents(ctx context.Context, snap baseline.Snapshot, fn func(ba
 		return err
 	}
 	var r baseline.AgentHours
-	k := &r.Key
+	var endpoint uint64
 	for _, p := range passes(h.routes, func(r *eventRoute) uint64 { return r.requests }, 4*h.passEvents) {
 		sql, params := agentHistorySQL(snap, p)
-		err := h.s.each(ctx, "read user agents of endpoints", sql, params,
-			[]any{&k.Service, &k.Method, &k.Route, &r.Hours, &r.Clients, &r.Top}, func() error { return fn(r) })
+		err := h.s.each(ctx, "read user agents of endpoints", sql, params, []any{&endpoint, &r.Hours, &r.Clients, &r.Top}, func() error {
+			var ok bool
+			if r.Key, ok = h.endpoints[endpoint]; !ok {
+				return nil // nothing is learned of an endpoint without requests
+			}
+			return fn(r)
+		})
 		if err != nil {
 			return err
 		}

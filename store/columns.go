@@ -45,6 +45,17 @@ func (c *textColumn) dest() any               { return &c.one }
 func (c *textColumn) keep()                   { c.col.Append(c.one) }
 func (c *textColumn) row(i int) string        { return c.col.Row(i) }
 
+// hashColumn is a UInt64.
+type hashColumn struct {
+	col chproto.ColUInt64
+	one uint64
+}
+
+func (c *hashColumn) data() chproto.ColResult { return &c.col }
+func (c *hashColumn) dest() any               { return &c.one }
+func (c *hashColumn) keep()                   { c.col.Append(c.one) }
+func (c *hashColumn) row(i int) uint64        { return c.col.Row(i) }
+
 // addressColumn is an IPv6.
 type addressColumn struct {
 	col chproto.ColIPv6

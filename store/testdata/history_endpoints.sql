@@ -1,4 +1,4 @@
-SELECT service, method, route, groupArray(toUnixTimestamp(minute)), groupArray(toUInt32(requests)),
+SELECT service, method, route, sipHash64(route) + 3 * sipHash64(method) + 5 * sipHash64(service), groupArray(toUnixTimestamp(minute)), groupArray(toUInt32(requests)),
   groupArray(toUInt32(client_errors)), groupArray(toUInt32(server_errors))
 FROM endpoint_minutes WHERE minute >= {p0:DateTime('UTC')} AND minute < {p1:DateTime('UTC')}
 GROUP BY service, method, route

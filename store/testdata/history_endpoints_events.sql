@@ -1,4 +1,4 @@
-SELECT service, method, route, groupArray(toUnixTimestamp(minute)), groupArray(toUInt32(requests)),
+SELECT service, method, route, sipHash64(route) + 3 * sipHash64(method) + 5 * sipHash64(service), groupArray(toUnixTimestamp(minute)), groupArray(toUInt32(requests)),
   groupArray(toUInt32(client_errors)), groupArray(toUInt32(server_errors))
 FROM (SELECT service, method, route, toStartOfMinute(time) AS minute, count() AS requests,
   countIf(status >= 400 AND status < 500) AS client_errors, countIf(status >= 500 AND status < 600) AS server_errors
