@@ -26,7 +26,7 @@ type blame struct {
 
 // misdeed is one kind of attack and what looks like it.
 type misdeed struct {
-	detector string
+	detector string // or trafficDrop
 	attack   func(d judged) blame
 	benign   func(d judged)
 }
@@ -75,6 +75,19 @@ var misdeeds = append([]misdeed{
 			d.burst(d.one(60, 110), at, at.Add(30*time.Minute), func(_ int, t time.Time) {
 				d.visitor(d.r.IntN(60000), t, []string{"/search", "/products", "/products/{id}"}[d.r.IntN(3)])
 			})
+		},
+	},
+	{
+		trafficDrop,
+		func(d judged) blame { // hardly anything gets through
+			at, left := d.at(9, 20, 5), 0.1*d.r.Float64()
+			d.lose("shop", "GET", "/products", at, at.Add(time.Duration(d.one(120, 300))*time.Minute), left)
+			return blame{"GET /products", at, []string{"shop"}}
+		},
+		func(d judged) { // a quiet afternoon; nobody looks a customer up for two hours; the office sleeps at night anyway
+			at := d.at(9, 18, 5)
+			d.lose("shop", "GET", "/products", at, at.Add(3*time.Hour), 0.4+0.2*d.r.Float64())
+			d.lose("office", "GET", "/customers", at, at.Add(2*time.Hour), 0)
 		},
 	},
 	{

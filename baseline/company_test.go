@@ -277,6 +277,14 @@ func (c *company) each(service, method, route string, from, to time.Time, change
 	}
 }
 
+// lose takes away all but a share of the requests of an endpoint.
+func (c *company) lose(service, method, route string, from, to time.Time, left float64) {
+	c.events = slices.DeleteFunc(c.events, func(e *event.Event) bool {
+		return e.Service == service && e.Method == method && e.Route == route &&
+			!e.Time.Before(from) && e.Time.Before(to) && c.rng.Float64() >= left
+	})
+}
+
 func (c *company) sorted() []*event.Event {
 	slices.SortFunc(c.events, event.Compare)
 	return c.events

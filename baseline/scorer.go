@@ -8,44 +8,35 @@ import (
 
 // Scorer judges a series of timestamped values online: each value against what came before it, never after.
 //
-// Three views measure how far the present is from what is usual: from the last few values (a jump), from the hours before
-// (a level that has shifted), and from the same time of earlier days (a season that is broken). Each view's deviation is
-// held against its own tail, so that no scale and no unit has to be known; the strongest surprise counts in full, the
-// others by a third. A tail grows by a bounded factor at a time, so that one anomaly does not make the next of its kind
-// ordinary. Only a deviation that is clearly worse than all in the values just before raises the score: an episode
-// is reported when it begins or when it gets worse, not for as long as it lasts.
+// Several views measure how far the present is from what is usual: from the last few values, from the hours before, from
+// the same time of earlier days, in level and in restlessness. Each view's deviation is held against its own tail, so that no
+// scale and no unit has to be known; the strongest surprise counts in full, the others by a share. A tail grows by a
+// bounded factor at a time, so that one anomaly does not make the next of its kind ordinary. Only a deviation that is
+// clearly worse than all in the values just before raises the score: an episode is reported when it begins or when it
+// gets worse, not for as long as it lasts.
 //
 // A Scorer is used by one goroutine.
 type Scorer struct {
-	count int
-	first time.Time
+	timed       int // values with a time
+	first, last time.Time
 
-	ring [ringSize]float64 // the newest values, by count
-	sum  [2]float64        // of the views' recent and earlier windows
-	mean float64           // of the absolute values: the series' scale
-
-	season [slotsPerDay]seasonSlot
-	tails  [3]slidingTail
+	recent recentValues
+	season daySeason
+	scale  float64 // mean of the absolute values
+	tails  [views]slidingTail
 	worst  recentWorst
 	meter  counter
 }
 
 const (
-	ringSize    = 256 // a power of two above recentSpan + earlierSpan
-	jumpWindow  = 6   // values whose median a jump is measured from
-	recentSpan  = 48  // values whose mean is the present level
-	earlierSpan = 144 // values before them whose mean is the usual level
-	slotsPerDay = 96  // quarters of an hour
-	seasonDays  = 15  // values that a slot's mean remembers
-
 	surpriseCap = 15  // of one view: beyond it nothing gets worse
-	othersShare = 0.3 // of the weaker views' surprise
+	othersShare = 0.5 // of the weaker views' surprise
 	worseBy     = 1.1 // times the worst one of the recovery, to be told again
 
-	// An episode keeps quiet for a twenty-fourth of what was seen, within these bounds, in values.
-	recoveryShare = 24
+	// An episode keeps quiet for a twelfth of what was seen, within these bounds, in values.
+	recoveryShare = 12
 	leastRecovery = 12
-	mostRecovery  = 100
+	mostRecovery  = 200
 	// longestRecovery bounds it in time: the steps of a series may be hours.
 	longestRecovery = 12 * time.Hour
 
@@ -54,123 +45,123 @@ const (
 	// ordinary by and by, in a series of minutes at once.
 	habituation = 20 * time.Minute
 
-	// alarmSurprise is the surprise that scores 0.5.
-	alarmSurprise = 8.4
-)
+	// A budget of false alarms is one in time: with half the step there are twice as many values that could alarm, and each
+	// may do so half as easily. usualStep is where a surprise counts as it is.
+	usualStep    = 5 * time.Minute
+	shortestStep = time.Minute
+	longestStep  = 24 * time.Hour
 
-// seasonSlot is the running mean of one time of day.
-type seasonSlot struct{ mean, n float64 }
+	// alarmScore is the default alarm, and alarmSurprise the surprise that scores it.
+	alarmScore    = 0.5
+	alarmSurprise = 11.2
+
+	// largestValue bounds values, whose sums would overflow.
+	largestValue = 1e150
+	// roundingShare of a series' scale is what numbers are off by rounding.
+	roundingShare = 1e-9
+)
 
 // NewScorer returns a Scorer that has seen nothing.
 func NewScorer() *Scorer { return &Scorer{} }
 
 // Score judges the next value and learns it. It returns 0 (usual) to 1; 0.5 and more is an alarm. A value that is not a
-// finite number is missing: it scores 0 and teaches nothing. Times may be irregular.
+// finite number is missing: it scores 0 and teaches nothing. Times may be irregular, stand still and step back; a value
+// at the zero time has none and is judged without its time of day.
 func (s *Scorer) Score(t time.Time, x float64) float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return 0
 	}
 	counting := s.meter.counting
-	x = s.meter.rate(x)
+	x = s.meter.rate(min(max(x, -largestValue), largestValue))
 	if s.meter.counting != counting { // increments and values are two series
 		*s = Scorer{meter: s.meter}
 	}
-	if s.count == 0 {
-		s.first = t
-	}
-	s.ring[s.count%ringSize] = x
-	s.count++
-	s.mean += (math.Abs(x) - s.mean) / min(float64(s.count), tailMemory)
-	s.slide(x)
+	s.notice(t)
+	s.recent.add(x)
+	s.scale += (math.Abs(x) - s.scale) / min(float64(s.recent.count), tailMemory)
 
-	growth := 1 + float64(habituation)/float64(max(s.step(t), time.Second))
-	least := 1e-6*s.mean + 1e-12
-	var strongest, sum float64
-	note := func(view int, deviation float64) {
-		tail := &s.tails[view]
-		if tail.warm() {
-			z := min(tail.surprise(deviation, least), surpriseCap)
-			strongest, sum = max(strongest, z), sum+z
-		}
-		tail.add(min(deviation, growth*tail.largest(deviation)))
-	}
-	if s.count > jumpWindow {
-		note(0, math.Abs(x-s.lastMedian()))
-	}
-	if n := s.count - recentSpan; n >= 2*recentSpan {
-		note(1, math.Abs(s.sum[0]/recentSpan-s.sum[1]/float64(min(n, earlierSpan))))
-	}
-	slot := &s.season[slotOfDay(t)]
-	if slot.n > 0 {
-		note(2, math.Abs(x-slot.mean))
-	}
-	slot.n = min(slot.n+1, seasonDays)
-	slot.mean += (x - slot.mean) / slot.n
-
-	z := strongest + othersShare*(sum-strongest)
-	if !s.worst.exceeds(s.count, s.recovery(t), z) {
+	z := s.surprise(t, x)
+	if !s.worst.exceeds(s.recent.count, s.recovery(), z) {
 		return 0
 	}
 	return 1 - math.Exp2(-z/alarmSurprise)
 }
 
+// surprise puts the views together and lets their tails learn.
+func (s *Scorer) surprise(t time.Time, x float64) float64 {
+	least := max(roundingShare*s.scale, math.SmallestNonzeroFloat64)
+	var e evidence
+	if jump, known := s.recent.jump(); known {
+		s.note(viewJump, jump, least, &e)
+	}
+	if burst, known := s.recent.burst(); known {
+		s.note(viewBurst, burst, least, &e)
+	}
+	if shift, known := s.recent.shift(); known {
+		s.note(viewShift, shift, least, &e)
+	}
+	if spread, known := s.recent.spread(); known {
+		s.note(viewSpread, spread, roundingShare, &e)
+	}
+	if !t.IsZero() {
+		if off, known := s.season.deviation(t, x); known {
+			s.note(viewSeason, off, least, &e)
+		}
+	}
+	return e.total(s.step())
+}
+
+// note holds a view's deviation against its tail, which then learns it. least is what rounding makes of it.
+func (s *Scorer) note(view int, deviation, least float64, e *evidence) {
+	tail := &s.tails[view]
+	if tail.warm() {
+		e.add(min(tail.surprise(deviation, least), surpriseCap))
+	}
+	growth := 1 + float64(habituation)/float64(max(s.step(), time.Second))
+	tail.add(min(deviation, growth*tail.largest(deviation)))
+}
+
+// evidence adds up the surprises of the views.
+type evidence struct{ strongest, sum float64 }
+
+func (e *evidence) add(z float64) { e.strongest, e.sum = max(e.strongest, z), e.sum+z }
+
+// total is the strongest surprise and a share of the others, for a series of that step.
+func (e *evidence) total(step time.Duration) float64 {
+	z := e.strongest + othersShare*(e.sum-e.strongest)
+	if z > 0 && step > 0 {
+		z += math.Log(float64(min(max(step, shortestStep), longestStep)) / float64(usualStep))
+	}
+	return max(z, 0)
+}
+
+// notice takes note of a value's time.
+func (s *Scorer) notice(t time.Time) {
+	if t.IsZero() {
+		return
+	}
+	if s.timed == 0 {
+		s.first = t
+	}
+	s.timed++
+	s.last = t
+}
+
+// step is the mean time between values; 0 when it is not known.
+func (s *Scorer) step() time.Duration {
+	if s.timed < 2 {
+		return 0
+	}
+	return max(s.last.Sub(s.first)/time.Duration(s.timed-1), 0)
+}
+
 // recovery is how many values an episode keeps quiet for.
-func (s *Scorer) recovery(t time.Time) int {
-	n := min(mostRecovery, s.count/recoveryShare)
-	if step := s.step(t); step > 0 {
+func (s *Scorer) recovery() int {
+	n := min(mostRecovery, s.recent.count/recoveryShare)
+	if step := s.step(); step > 0 {
 		n = min(n, int(longestRecovery/step))
 	}
 	return max(leastRecovery, n)
-}
-
-// step is the mean time between values.
-func (s *Scorer) step(t time.Time) time.Duration {
-	return t.Sub(s.first) / time.Duration(max(s.count, 1))
-}
-
-// back returns the value that came n values before the newest.
-func (s *Scorer) back(n int) float64 { return s.ring[(s.count-1-n)%ringSize] }
-
-// slide moves the sums over the recent and the earlier window on by the newest value. They are added up anew now and
-// then, since the rounding of many additions does not go away by itself.
-func (s *Scorer) slide(x float64) {
-	if s.count%1024 == 0 {
-		s.sum = [2]float64{}
-		for i := range recentSpan {
-			s.sum[0] += s.back(i)
-		}
-		for i := range earlierSpan {
-			s.sum[1] += s.back(recentSpan + i)
-		}
-		return
-	}
-	s.sum[0] += x
-	if s.count > recentSpan {
-		left := s.back(recentSpan)
-		s.sum[0] -= left
-		s.sum[1] += left
-	}
-	if s.count > recentSpan+earlierSpan {
-		s.sum[1] -= s.back(recentSpan + earlierSpan)
-	}
-}
-
-// lastMedian is the median of the values before the newest.
-func (s *Scorer) lastMedian() float64 {
-	var w [jumpWindow]float64
-	for i := range w {
-		w[i] = s.back(i + 1)
-	}
-	slices.Sort(w[:])
-	return (w[jumpWindow/2-1] + w[jumpWindow/2]) / 2
-}
-
-func slotOfDay(t time.Time) int {
-	day := t.Unix() % 86400
-	if day < 0 {
-		day += 86400
-	}
-	return int(day / (86400 / slotsPerDay))
 }
 
 // recentWorst remembers the largest surprises of the values of one recovery, in descending order.
@@ -190,50 +181,4 @@ func (r *recentWorst) exceeds(n, recovery int, z float64) bool {
 	}
 	r.at, r.z = append(r.at, n), append(r.z, z)
 	return worse
-}
-
-// counter recognises a series that only counts up and turns it into increments; it starts anew at a reset.
-type counter struct {
-	last     float64
-	n        int
-	rises    int
-	falls    int
-	counting bool
-}
-
-const (
-	counterRun  = 64  // values without a fall, most of them rising, that make a counter
-	counterFall = 0.1 // share of falls that ends it: no counter is reset that often
-)
-
-// rate returns what is judged of x: x itself, or a counter's increment.
-func (c *counter) rate(x float64) float64 {
-	step := x - c.last
-	c.n++
-	switch {
-	case c.n == 1:
-	case step > 0:
-		c.rises++
-	case step < 0:
-		c.falls++
-	}
-	c.last = x
-	if c.counting {
-		if float64(c.falls) > counterFall*float64(c.n) {
-			*c = counter{last: x, n: 1}
-			return x
-		}
-		if step < 0 {
-			return x // after a reset it counted from zero
-		}
-		return step
-	}
-	if c.n >= counterRun && c.falls == 0 && c.rises*4 >= c.n*3 {
-		c.counting = true
-		return step
-	}
-	if c.falls > 0 {
-		c.n, c.rises, c.falls = 1, 0, 0 // the run of rises starts anew
-	}
-	return x
 }

@@ -1,12 +1,9 @@
 package baseline
 
 import (
-	"bytes"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -82,18 +79,74 @@ func TestScorerAlarms(t *testing.T) {
 	}
 }
 
+// point is one value of an awkward series.
+type point struct {
+	at time.Time
+	x  float64
+}
+
+// awkward draws a series with a base of any scale, steps of any length that also stand still, step back or are not known,
+// missing values, counters and constants.
+func awkward(t *rapid.T) []point {
+	scale := math.Pow(10, rapid.Float64Range(-12, 15).Draw(t, "scale"))
+	seed := rapid.Uint64().Draw(t, "seed")
+	kind := rapid.IntRange(0, 3).Draw(t, "kind")
+	n := rapid.IntRange(1, 700).Draw(t, "n")
+	rng := rand.New(rand.NewPCG(seed, 7))
+	at, total, points := labStart, 0.0, make([]point, n)
+	for i := range points {
+		x := scale * (10 + rng.NormFloat64())
+		switch kind {
+		case 1:
+			x = scale
+		case 2:
+			total += math.Abs(x)
+			x = total
+		case 3:
+			x = scale * math.Exp(3*rng.NormFloat64())
+		}
+		p := point{at, x}
+		switch rng.IntN(20) {
+		case 0:
+			p.x = math.NaN()
+		case 1:
+			p.at = time.Time{}
+		case 2:
+			p.x *= 50
+		}
+		points[i] = p
+		at = at.Add([]time.Duration{0, time.Minute, -time.Minute, time.Hour, 5 * time.Minute, 5 * time.Minute}[rng.IntN(6)])
+	}
+	return points
+}
+
+func scorePoints(points []point) []float64 {
+	s := NewScorer()
+	out := make([]float64, len(points))
+	for i, p := range points {
+		out[i] = s.Score(p.at, p.x)
+	}
+	return out
+}
+
 func TestScorerDoesNotLookAhead(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		xs := rapid.SliceOfN(rapid.Float64Range(-1e6, 1e6), 2, 300).Draw(t, "xs")
-		cut := rapid.IntRange(1, len(xs)).Draw(t, "cut")
-		if d := cmp.Diff(scoreAll(xs[:cut]), scoreAll(xs)[:cut]); d != "" {
+		points := awkward(t)
+		cut := rapid.IntRange(1, len(points)).Draw(t, "cut")
+		scores := scorePoints(points)
+		if d := cmp.Diff(scorePoints(points[:cut]), scores[:cut]); d != "" {
 			t.Fatalf("the rest of the series changed earlier scores:\n%s", d)
+		}
+		for i, s := range scores {
+			if !(s >= 0 && s <= 1) || math.IsNaN(points[i].x) && s != 0 {
+				t.Fatalf("score %v of %v at %d", s, points[i].x, i)
+			}
 		}
 	})
 }
 
 func TestScorerRangeAndScale(t *testing.T) {
-	for _, scale := range []float64{1e-9, 1, 1e12} {
+	for _, scale := range []float64{1e-300, 1e-12, 1, 1e15, 1e140} {
 		xs := daily(3000, 4)
 		xs[2500] = 500
 		for i := range xs {
@@ -108,6 +161,34 @@ func TestScorerRangeAndScale(t *testing.T) {
 		if scores[2500] < 0.5 {
 			t.Errorf("scale %g: the spike scores %v", scale, scores[2500])
 		}
+	}
+}
+
+// TestScorerKnowsNoScale: the same series in another unit has the same scores (powers of two do not round).
+func TestScorerKnowsNoScale(t *testing.T) {
+	xs := daily(3000, 6)
+	xs[2000] = 700
+	want := scoreAll(xs)
+	for _, unit := range []float64{0x1p-40, 0x1p50} {
+		scaled := make([]float64, len(xs))
+		for i, x := range xs {
+			scaled[i] = x * unit
+		}
+		if d := cmp.Diff(want, scoreAll(scaled)); d != "" {
+			t.Errorf("in units of %g:\n%s", unit, d)
+		}
+	}
+}
+
+// TestScorerSeesLittleOnTopOfMuch: a small change of a large number is seen.
+func TestScorerSeesLittleOnTopOfMuch(t *testing.T) {
+	xs := daily(3000, 6)
+	xs[2500] += 200
+	for i := range xs {
+		xs[i] += 1e9
+	}
+	if at := alarms(scoreAll(xs)); !slices.Contains(at, 2500) {
+		t.Errorf("alarms at %v, want 2500 among them", at)
 	}
 }
 
@@ -156,60 +237,6 @@ func TestScorerConstantsMissingAndCounters(t *testing.T) {
 			t.Errorf("the reset at %d alarms", reset)
 		}
 	}
-}
-
-func TestScoreCSV(t *testing.T) {
-	for _, c := range []struct{ name, in, want string }{
-		{"header", "timestamp,value\n2026-03-02 00:00:00,1\n2026-03-02 00:05:00,2\n", "timestamp,value,anomaly_score\n2026-03-02 00:00:00,1,0.000000\n2026-03-02 00:05:00,2,0.000000\n"},
-		{"other columns pass through", "label,value,timestamp\n\"a,b\",1,1772409600\n", "label,value,timestamp,anomaly_score\n\"a,b\",1,1772409600,0.000000\n"},
-		{"no header", "2026-03-02T00:00:00Z,1\n", "2026-03-02T00:00:00Z,1,0.000000\n"},
-		{"missing values", "timestamp,value\n1772409600,\nsoon,NaN\n", "timestamp,value,anomaly_score\n1772409600,,0.000000\nsoon,NaN,0.000000\n"},
-		{"nothing", "", ""},
-		{"only a header", "timestamp,value\n", "timestamp,value,anomaly_score\n"},
-	} {
-		var out bytes.Buffer
-		if _, err := ScoreCSV(strings.NewReader(c.in), &out); err != nil {
-			t.Errorf("%s: %v", c.name, err)
-		}
-		if d := cmp.Diff(c.want, out.String()); d != "" {
-			t.Errorf("%s (-want +got):\n%s", c.name, d)
-		}
-	}
-	for name, in := range map[string]string{
-		"a header without a value": "timestamp,count\n2026-03-02 00:00:00,1\n",
-		"a short row":              "timestamp,value\n2026-03-02 00:00:00\n",
-		"an open quote":            "timestamp,value\n\"2026,1\n",
-	} {
-		if _, err := ScoreCSV(strings.NewReader(in), &bytes.Buffer{}); err == nil {
-			t.Errorf("%s was accepted", name)
-		}
-	}
-}
-
-func TestTimestamps(t *testing.T) {
-	want := time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC)
-	for _, s := range []string{
-		"2026-03-02 01:02:03", "2026-03-02T01:02:03Z", "2026-03-02T02:02:03+01:00", " 2026-03-02 01:02:03.000 ",
-		fmt.Sprint(want.Unix()), fmt.Sprint(want.UnixMilli()), fmt.Sprint(want.UnixMicro()), fmt.Sprint(want.UnixNano()),
-		fmt.Sprintf("%d.0", want.Unix()),
-	} {
-		if got, ok := parseTimestamp(s); !ok || !got.Equal(want) {
-			t.Errorf("%q: %v %v", s, got, ok)
-		}
-	}
-}
-
-func FuzzScoreCSV(f *testing.F) {
-	f.Add("timestamp,value\n2026-03-02 00:00:00,1\n")
-	f.Add("1,2\n-9223372036854775808,1e308\n")
-	f.Add("timestamp,value\n\"\n")
-	f.Fuzz(func(t *testing.T, in string) {
-		var out bytes.Buffer
-		r, err := ScoreCSV(strings.NewReader(in), &out)
-		if err == nil && strings.Count(out.String(), "\n") < r.Rows {
-			t.Errorf("%d rows, wrote %q", r.Rows, out.String())
-		}
-	})
 }
 
 func BenchmarkScorer(b *testing.B) {

@@ -5,17 +5,21 @@ import (
 	"slices"
 )
 
-// tail is how large a deviation gets by habit: what was seen, and beyond that an exponential tail over a high quantile.
+// tail is how large a deviation gets by habit: what was seen, and beyond that a tail over a high quantile.
 //
 // It is the peaks-over-threshold method of Siffer et al., "Anomaly detection in streams with extreme value theory" (KDD
-// 2017), with the shape parameter held at 0, which few peaks could not estimate. The endpoint detectors take thresholds
-// from it, the scorer takes surprises: both judge by the same tail.
+// 2017), with a shape parameter that is not estimated, which few peaks do not allow. Within what was seen it is 0, an
+// exponential tail; beyond the largest deviation it is tailShape, since how much larger the next one gets is known least.
+// The endpoint detectors take thresholds from it, the scorer takes surprises: both judge by the same tail.
 type tail struct {
 	seen   []float64 // sorted
 	base   float64   // the high quantile
 	excess float64   // mean excess over it
 	rate   float64   // share of what was seen that lies above it
 }
+
+// tailShape is the shape of the generalised Pareto distribution beyond the largest deviation seen: a moderately heavy tail.
+const tailShape = 0.2
 
 // leastOver is the fewest peaks that a mean excess is taken from, where there are enough deviations at all.
 const leastOver = 5
@@ -43,7 +47,7 @@ func (t *tail) threshold(p float64) float64 {
 }
 
 // surprise returns -ln of the probability of a deviation of z or more: by rank where such were seen, beyond the largest
-// one along the exponential tail. least bounds the tail's mean excess from below, so that a constant is not infinitely
+// one along the heavy tail. least bounds the tail's mean excess from below, so that a constant is not infinitely
 // certain.
 func (t *tail) surprise(z, least float64) float64 {
 	if z <= t.base {
@@ -54,7 +58,7 @@ func (t *tail) surprise(z, least float64) float64 {
 	excess := max(t.excess, least)
 	rank := -math.Log(float64(n-at+1) / float64(n+1))
 	if at == n {
-		return rank + (z-t.seen[n-1])/excess
+		return rank + math.Log1p(tailShape*(z-t.seen[n-1])/excess)/tailShape
 	}
 	return min(rank, (z-t.base)/excess-math.Log(t.rate))
 }
@@ -82,9 +86,9 @@ type slidingTail struct {
 }
 
 const (
-	tailMemory = 3000 // deviations that a sliding tail is made of
-	tailShare  = 0.02 // of them, how many make the exponential part
-	tailWarmUp = 30   // fewer say nothing
+	tailMemory = 12000 // deviations that a sliding tail is made of
+	tailShare  = 0.02  // of them, how many make the exponential part
+	tailWarmUp = 30    // fewer say nothing
 )
 
 // add notes a deviation. The tail is fitted anew when an eighth of it is new.

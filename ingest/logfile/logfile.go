@@ -81,29 +81,36 @@ func Open(path string, stdin io.Reader) (*Reader, error) {
 // NewReader reads a log from src, decompressing gzip and zstd.
 func NewReader(src io.Reader) (*Reader, error) {
 	counted := &counter{src: src}
-	r := &Reader{read: counted, buf: make([]byte, chunkSize)}
-	head := bufio.NewReaderSize(counted, 64<<10)
+	plain, closes, err := Plain(counted)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{src: plain, closes: closes, read: counted, buf: make([]byte, chunkSize)}, nil
+}
+
+// Plain returns what src holds: decompressed when it is gzip or zstd, by its first bytes. What it returns beside is to be
+// closed at the end; src is not.
+func Plain(src io.Reader) (io.Reader, []io.Closer, error) {
+	head := bufio.NewReaderSize(src, 64<<10)
 	magic, err := head.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return nil, nil, err
 	}
 	switch {
 	case bytes.HasPrefix(magic, gzipMagic):
 		z, err := gzip.NewReader(head)
 		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
+			return nil, nil, fmt.Errorf("gzip: %w", err)
 		}
-		r.src, r.closes = z, append(r.closes, z)
+		return z, []io.Closer{z}, nil
 	case bytes.HasPrefix(magic, zstdMagic):
 		z, err := zstd.NewReader(head, zstd.WithDecoderConcurrency(1))
 		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
+			return nil, nil, fmt.Errorf("zstd: %w", err)
 		}
-		r.src, r.closes = z, append(r.closes, z.IOReadCloser())
-	default:
-		r.src = head
+		return z, []io.Closer{z.IOReadCloser()}, nil
 	}
-	return r, nil
+	return head, nil, nil
 }
 
 // Next returns the next line, io.EOF after the last. The last line counts even without a line end. An error of the file
