@@ -12,7 +12,8 @@ import (
 // exponential tail; beyond the largest deviation it is tailShape, since how much larger the next one gets is known least.
 // The endpoint detectors take thresholds from it, the scorer takes surprises: both judge by the same tail.
 type tail struct {
-	seen   []float64 // sorted
+	seen   []float64 // sorted: all, or at least those from base on
+	n      int       // how many were seen
 	base   float64   // the high quantile
 	excess float64   // mean excess over it
 	rate   float64   // share of what was seen that lies above it
@@ -25,14 +26,19 @@ const tailShape = 0.2
 const leastOver = 5
 
 // fit sets the tail from what was seen, over the quantile that the given share exceeds. It keeps seen and sorts it.
-func (t *tail) fit(seen []float64, share float64) {
-	slices.Sort(seen)
-	n := len(seen)
-	over := max(int(share*float64(n)), min(leastOver, (n+3)/4))
-	t.seen, t.rate = seen, float64(over)/float64(n)
-	t.base = seen[max(n-over-1, 0)]
+func (t *tail) fit(seen []float64, share float64) { t.fitLargest(seen, len(seen), share) }
+
+// peaks is how many of n deviations make the tail.
+func peaks(n int, share float64) int { return max(int(share*float64(n)), min(leastOver, (n+3)/4)) }
+
+// fitLargest is fit from the largest of n deviations, which are more than the peaks or all.
+func (t *tail) fitLargest(largest []float64, n int, share float64) {
+	slices.Sort(largest)
+	over := peaks(n, share)
+	t.seen, t.n, t.rate = largest, n, float64(over)/float64(n)
+	t.base = largest[max(len(largest)-over-1, 0)]
 	sum := 0.0
-	for _, z := range seen[n-over:] {
+	for _, z := range largest[len(largest)-over:] {
 		sum += z - t.base
 	}
 	t.excess = sum / float64(over)
@@ -53,12 +59,12 @@ func (t *tail) surprise(z, least float64) float64 {
 	if z <= t.base {
 		return 0
 	}
-	n := len(t.seen)
 	at, _ := slices.BinarySearch(t.seen, z)
+	as := len(t.seen) - at // so many were as large
 	excess := max(t.excess, least)
-	rank := -math.Log(float64(n-at+1) / float64(n+1))
-	if at == n {
-		return rank + math.Log1p(tailShape*(z-t.seen[n-1])/excess)/tailShape
+	rank := -math.Log(float64(as+1) / float64(t.n+1))
+	if as == 0 {
+		return rank + math.Log1p(tailShape*(z-t.seen[at-1])/excess)/tailShape
 	}
 	return min(rank, (z-t.base)/excess-math.Log(t.rate))
 }
@@ -101,9 +107,22 @@ func (s *slidingTail) add(z float64) {
 	}
 	if s.stale++; s.stale*8 >= len(s.ring) {
 		s.stale = 0
-		s.sorted = append(s.sorted[:0], s.ring...)
-		s.fit(s.sorted, tailShare)
+		s.refit()
 	}
+}
+
+// refit takes those from the last base on, which are few, or all when they are too few.
+func (s *slidingTail) refit() {
+	s.sorted = s.sorted[:0]
+	for _, z := range s.ring {
+		if z >= s.base {
+			s.sorted = append(s.sorted, z)
+		}
+	}
+	if len(s.sorted) <= peaks(len(s.ring), tailShare) {
+		s.sorted = append(s.sorted[:0], s.ring...)
+	}
+	s.fitLargest(s.sorted, len(s.ring), tailShare)
 }
 
 // warm reports whether enough was seen.

@@ -31,11 +31,13 @@ func (c *baselineScoreCmd) Run(std streams) (err error) {
 	}
 	defer func() {
 		for _, c := range closes {
-			err = errors.Join(err, c.Close())
+			_ = c.Close() // it was only read, and reading told what is wrong
 		}
 	}()
 	r, err := baseline.ScoreCSV(plain, std.Out)
-	writeScoreReport(std.Err, r)
+	if err == nil || r.Rows > 0 {
+		writeScoreReport(std.Err, r)
+	}
 	if err != nil {
 		return fmt.Errorf("score %s: %w", c.File, err)
 	}

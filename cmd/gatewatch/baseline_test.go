@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +26,31 @@ func TestBaselineScore(t *testing.T) {
 	}
 	if code := run(t.Context(), []string{"baseline", "score", "no-such-file.csv"}, streams{in, &out, &errs}); code != 1 {
 		t.Errorf("a missing file exits with %d", code)
+	}
+}
+
+func TestBaselineScoreReadsArchivesAndTellsWhatIsOdd(t *testing.T) {
+	var packed, out, errs bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, _ = z.Write([]byte("timestamp,value\n2026-03-02 00:00:00,1\nsoon,x\n"))
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code := run(t.Context(), []string{"baseline", "score", "-"}, streams{bytes.NewReader(packed.Bytes()), &out, &errs}); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs.String())
+	}
+	if want := "timestamp,value,anomaly_score\n2026-03-02 00:00:00,1,0.000000\nsoon,x,0.000000\n"; out.String() != want {
+		t.Errorf("stdout %q, want %q", out.String(), want)
+	}
+	for _, want := range []string{"2 rows", "1 values are no numbers", "1 timestamps are not understood", `line 3: value "x"`, `line 3: timestamp "soon"`} {
+		if !strings.Contains(errs.String(), want) {
+			t.Errorf("stderr %q, want %q in it", errs.String(), want)
+		}
+	}
+	errs.Reset()
+	cut := bytes.NewReader(packed.Bytes()[:packed.Len()-8])
+	if code := run(t.Context(), []string{"baseline", "score", "-"}, streams{cut, &out, &errs}); code != 1 || !strings.Contains(errs.String(), "unexpected EOF") {
+		t.Errorf("a truncated archive: exit %d, %q", code, errs.String())
 	}
 }
 
