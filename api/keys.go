@@ -237,6 +237,14 @@ func (k *Keys) Authenticate(secret string) (Key, error) {
 	return r.Key, nil
 }
 
+// Good reports whether the key of that id may still be used.
+func (k *Keys) Good(id string) bool {
+	k.mu.RLock()
+	r, ok := k.byID[id]
+	k.mu.RUnlock()
+	return ok && k.usable(r.Key) == nil
+}
+
 func (k *Keys) usable(key Key) error {
 	switch {
 	case !key.RevokedAt.IsZero():

@@ -79,6 +79,9 @@ const (
 
 // checkServices returns the names sorted and each once; none are all.
 func checkServices(names []string) ([]string, error) {
+	if names != nil && len(names) == 0 {
+		return nil, badField("services", "an empty list: want the services that the key is for, or leave it out for all")
+	}
 	if len(names) > maxServices {
 		return nil, badField("services", fmt.Sprintf("%d of them: want at most %d", len(names), maxServices))
 	}

@@ -422,7 +422,7 @@ func TestServicesOfKeys(t *testing.T) {
 	if last := b.store.audit[len(b.store.audit)-1]; !strings.Contains(last.Detail, "for shop, web") {
 		t.Errorf("audit: %+v", last)
 	}
-	for _, services := range []string{`[""]`, `["a\u0000"]`, `["` + strings.Repeat("x", 201) + `"]`, `["x"` + strings.Repeat(`,"x"`, 100) + `]`, `"shop"`} {
+	for _, services := range []string{`[]`, `[""]`, `["a\u0000"]`, `["` + strings.Repeat("x", 201) + `"]`, `["x"` + strings.Repeat(`,"x"`, 100) + `]`, `"shop"`} {
 		if res := b.ask(RoleAdmin, "POST", "/v1/keys", `{"name":"x","role":"viewer","services":`+services+`}`); res.StatusCode != 400 || !res.problem(t).names("services") {
 			t.Errorf("%.40s: %d %s", services, res.StatusCode, res.body)
 		}

@@ -70,12 +70,15 @@ func (s *Server) resumeFrom(c echo.Context, p *params) uint64 {
 	return n
 }
 
-// follow sends changes until the client goes away or the server stops.
+// follow sends changes until the client goes away, its key is over, or the server stops.
 func (s *Server) follow(c echo.Context, w *eventWriter, f incident.Filter, after uint64) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
 		changes, wake := s.deps.Incidents.Changes(after, streamBatch)
+		if !s.keys.Good(callerOf(c).id) {
+			return
+		}
 		for _, ch := range changes {
 			after = ch.Seq
 			inc := f.Match(ch.Incident)

@@ -206,6 +206,30 @@ func TestStreamsAreCounted(t *testing.T) {
 	}
 }
 
+// A stream ends with its key: what happens after the revocation is not told.
+func TestStreamEndsWithItsKey(t *testing.T) {
+	b := newBench(t)
+	base := b.live(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	err := b.listen(ctx, base, "", "", func(e sse) bool {
+		if e.name != "ready" {
+			t.Errorf("told after the key was revoked: %+v", e)
+			return false
+		}
+		if _, err := b.keys.Revoke(ctx, "key_"+b.secrets[RoleViewer][3:11]); err != nil {
+			t.Error(err)
+		}
+		if err := b.manager.Apply(ctx, []detect.Finding{finding(9, 9)}); err != nil {
+			t.Error(err)
+		}
+		return true
+	})
+	if err != nil || ctx.Err() != nil {
+		t.Fatalf("%v %v", err, ctx.Err())
+	}
+}
+
 // A stream that nothing happens on does not keep the server from stopping.
 func TestStreamEndsWithTheServer(t *testing.T) {
 	b := newBench(t)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -22,19 +23,19 @@ func withTLS(l net.Listener, cfg TLS) (net.Listener, error) {
 type certificate struct {
 	cfg TLS
 
-	mu      sync.Mutex
-	pair    *tls.Certificate
-	changed time.Time
+	mu    sync.Mutex
+	pair  *tls.Certificate
+	files string // that it was read from, as they were
 }
 
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	newest, err := newestOf(c.cfg.Certificate, c.cfg.Key)
-	if err == nil && newest.After(c.changed) {
+	files, err := lookOf(c.cfg.Certificate, c.cfg.Key)
+	if err == nil && files != c.files {
 		var pair tls.Certificate
 		if pair, err = tls.LoadX509KeyPair(c.cfg.Certificate, c.cfg.Key); err == nil {
-			c.pair, c.changed = &pair, newest
+			c.pair, c.files = &pair, files
 		}
 	}
 	if c.pair == nil {
@@ -43,15 +44,15 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.pair, nil
 }
 
-func newestOf(paths ...string) (newest time.Time, err error) {
+// lookOf tells whether files are others than before: a renewal may bring files that are older than the ones in use.
+func lookOf(paths ...string) (string, error) {
+	var look strings.Builder
 	for _, p := range paths {
 		info, err := os.Stat(p)
 		if err != nil {
-			return newest, err
+			return "", err
 		}
-		if info.ModTime().After(newest) {
-			newest = info.ModTime()
-		}
+		fmt.Fprintf(&look, "%s %d\n", info.ModTime().Format(time.RFC3339Nano), info.Size())
 	}
-	return newest, nil
+	return look.String(), nil
 }

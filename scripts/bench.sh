@@ -58,6 +58,10 @@ cpu() { # cpu COMMAND...: CPU seconds of the command and its children, in a file
   echo "| a stored event on disk, events table | 40 bytes | BenchmarkInsertEvents |"
   echo "| recomputation over 100,000,000 events of 30 days, 5,000 routes, 200,000 users | 120 s and 4 GiB | BenchmarkRecompute, of a smaller month of the same density |"
   echo "| scoring of 10,000 endpoints and 50,000 active users | 5 CPU-seconds a minute | BenchmarkMinute |"
+  echo "| list of incidents at 100,000 incidents, over REST | 20 ms (p99) | BenchmarkIncidentList |"
+  echo "| event search over 50,000,000 events, a time range and an indexed filter | 1 s (p99) | BenchmarkSearch |"
+  echo "| 200 SSE clients, some slow, some resuming | none misses or repeats an event | BenchmarkStreams |"
+  echo "| \`/v1/check\` over HTTP | 20,000 requests per CPU-second of the server | BenchmarkCheckOverHTTP |"
   echo
   echo "## Parsing"
   echo
@@ -94,6 +98,19 @@ cpu() { # cpu COMMAND...: CPU seconds of the command and its children, in a file
   bench ./rules 'RealLog' -benchtime 200000x
   bench ./baseline 'Observe|Scorer' -benchtime 300ms
   bench ./incident 'List|Apply' -benchtime 300ms
+  echo
+  echo "## REST"
+  echo
+  echo "Lists are asked for through the whole server but its socket. p99-ms is wall time, which holds what else the machine does; cpu-p99-ms"
+  echo "is CPU time of the answering thread."
+  bench ./api 'IncidentList' -benchtime 500x
+  echo
+  echo "The client of the checks is a process of its own, so that the CPU time is the server's alone, HTTP included."
+  bench ./api 'CheckOverHTTP' -benchtime 5x
+  echo
+  echo "200 clients follow 1,000 changes each: every tenth comes late, every fifth breaks off and resumes with Last-Event-ID. The CPU time is"
+  echo "of server and clients together."
+  bench ./api 'Streams' -benchtime 1x
   echo
   echo "## Enrichment"
   bench ./ingest/enrich '.' -benchtime 300ms

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -94,7 +95,11 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 	res, err := c.http.Do(r)
 	if err != nil {
-		return fmt.Errorf("ask the server: %w", err)
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			err = failed.Err
+		}
+		return fmt.Errorf("no answer from the server at %s: %w", c.base, err)
 	}
 	defer func() { _ = res.Body.Close() }() // it was only read
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))

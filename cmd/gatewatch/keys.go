@@ -39,7 +39,7 @@ func (k *keysCmd) explain(err error) error {
 type keysCreateCmd struct {
 	Role    string        `help:"What the key may do: ${enum}." enum:"agent,viewer,analyst,admin,bouncer" required:""`
 	Name    string        `help:"What the key is for." required:"" placeholder:"NAME"`
-	Service []string      `help:"A service that the key sees and changes, may be repeated; without it the key is for all." placeholder:"SERVICE"`
+	Service []string      `help:"A service that the key sees and changes, may be repeated; without it the key is for all." placeholder:"SERVICE" sep:"none"`
 	Expires time.Duration `help:"How long the key is good; 0 is for ever." default:"0" placeholder:"DURATION"`
 }
 

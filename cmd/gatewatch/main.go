@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -104,10 +105,24 @@ func parse(parser *kong.Kong, args []string, stderr io.Writer) (kctx *kong.Conte
 	}()
 	kctx, err := parser.Parse(args)
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "gatewatch: %v (gatewatch --help lists what there is)\n", err)
+		_, _ = fmt.Fprintf(stderr, "gatewatch: %v (%s --help lists what there is)\n", err, asked(err))
 		return nil, 2, true
 	}
 	return kctx, 0, false
+}
+
+// asked is the command that a line did not fit.
+func asked(err error) string {
+	words := []string{"gatewatch"}
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) {
+		for _, step := range wrong.Context.Path {
+			if step.Command != nil {
+				words = append(words, step.Command.Name)
+			}
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func newLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
