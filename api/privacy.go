@@ -107,6 +107,8 @@ type NewErasure struct {
 	Kind   string `json:"kind"` // user or client_ip
 	Value  string `json:"value"`
 	Reason string `json:"reason"`
+	// Incidents are further incidents, about others, that go as a whole: those that a receipt's mentions name.
+	Incidents []string `json:"incidents,omitempty"`
 }
 
 // Erasure is a receipt. It does not name the identity.
@@ -120,7 +122,13 @@ type Erasure struct {
 	FinishedAt  time.Time         `json:"finished_at"`
 	Names       int               `json:"names"`
 	Removed     map[string]uint64 `json:"removed"` // rows by table
+	// Mentions are where the text of others may still name the identity, by table: ids of incidents, exceptions and decisions. A
+	// person has to look, since a name may be a word.
+	Mentions map[string][]string `json:"mentions"`
 }
+
+// maxErasedIncidents bounds the further incidents of one erasure.
+const maxErasedIncidents = 100
 
 // maxReason bounds an erasure's reason and value, in bytes.
 const maxReason = 1000
@@ -144,6 +152,14 @@ func (s *Server) erase(c echo.Context) error {
 		return badField("value", fmt.Sprintf("want 1 to %d bytes", maxReason))
 	case strings.TrimSpace(n.Reason) == "" || len(n.Reason) > maxReason:
 		return badField("reason", fmt.Sprintf("want 1 to %d bytes: say why", maxReason))
+	}
+	if len(n.Incidents) > maxErasedIncidents {
+		return badField("incidents", fmt.Sprintf("%d of them: want at most %d", len(n.Incidents), maxErasedIncidents))
+	}
+	for i, id := range n.Incidents {
+		if !strings.HasPrefix(id, "inc_") || len(id) > maxParam {
+			return badField(fmt.Sprintf("incidents[%d]", i), "want an incident's id")
+		}
 	}
 	if n.Kind == pseudonym.KindClientIP {
 		if _, err := netip.ParseAddr(n.Value); err != nil {

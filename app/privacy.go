@@ -9,11 +9,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/gatewatch/gatewatch/api"
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/incident/decision"
+	"github.com/gatewatch/gatewatch/incident/exception"
 	"github.com/gatewatch/gatewatch/incident/notify"
 	"github.com/gatewatch/gatewatch/ingest/pseudonym"
 	"github.com/gatewatch/gatewatch/store"
@@ -47,6 +50,8 @@ type erasures struct {
 	store      *store.Store
 	incidents  *incident.Manager
 	notifier   *notify.Notifier
+	decisions  *decision.Book
+	exceptions *exception.Registry
 	pseudonyms *pseudonym.Maker // nil: there are none
 	secret     []byte           // of the installation: receipts name subjects under it
 }
@@ -60,27 +65,49 @@ func (e erasures) Erase(ctx context.Context, n api.NewErasure, actor string) (ap
 	if err != nil {
 		return receipt, &incident.InvalidError{Field: "value", Detail: err.Error()}
 	}
-	entity := detect.EntityUser
+	entity, scope := detect.EntityUser, decision.ScopeUser
 	if n.Kind == pseudonym.KindClientIP {
-		entity = detect.EntityClient
+		entity, scope = detect.EntityClient, decision.ScopeIP
+		names = addresses(names)
 	}
-	e.incidents.Forget(entity, names)
-	e.notifier.Forget(entity, names)
+	h := hmac.New(sha256.New, e.secret)
+	_, _ = h.Write([]byte("erasure\x00" + n.Kind + "\x00" + names[0])) // a hash never fails
+	receipt.Subject = hex.EncodeToString(h.Sum(nil)[:16])
+	e.incidents.Forget(entity, names, n.Incidents)
+	e.notifier.Forget(entity, names, n.Incidents)
 	e.pseudonyms.Forget(names)
-	if receipt.Removed, err = e.store.Erase(ctx, entity, names); err != nil {
+	e.exceptions.Forget(entity, names)
+	if err := e.decisions.Forget(ctx, scope, names, actor); err != nil {
+		return receipt, err
+	}
+	what := store.Erasing{Entity: entity, Names: names, Incidents: n.Incidents, Subject: receipt.Subject}
+	if receipt.Removed, err = e.store.Erase(ctx, what); err != nil {
+		return receipt, err
+	}
+	if receipt.Mentions, err = e.store.Mentions(ctx, what); err != nil {
 		return receipt, err
 	}
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // it never fails
-	h := hmac.New(sha256.New, e.secret)
-	_, _ = h.Write([]byte("erasure\x00" + n.Kind + "\x00" + names[0])) // a hash never fails
-	receipt.ID, receipt.Subject = "ers_"+hex.EncodeToString(id[:]), hex.EncodeToString(h.Sum(nil)[:16])
+	receipt.ID = "ers_" + hex.EncodeToString(id[:])
 	receipt.Names, receipt.FinishedAt = len(names), time.Now().UTC()
 	body, err := json.Marshal(receipt)
 	if err != nil {
 		return receipt, fmt.Errorf("encode the receipt: %w", err)
 	}
 	return receipt, e.store.AppendErasure(ctx, receipt.ID, receipt.FinishedAt, body)
+}
+
+// addresses writes addresses as everything else does.
+func addresses(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = n
+		if a, err := netip.ParseAddr(n); err == nil {
+			out[i] = a.Unmap().String()
+		}
+	}
+	return out
 }
 
 // Receipts implements api.Erasures.

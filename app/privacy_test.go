@@ -60,6 +60,16 @@ func TestPseudonymsAndErasure(t *testing.T) {
 		t.Errorf("%s stands for %q, %v", name, who, err)
 	}
 
+	attack := list.Incidents[0].ID
+	for path, body := range map[string]string{
+		"/v1/suppressions":                   `{"user":"` + name + `","reason":"known"}`,
+		"/v1/decisions":                      `{"scope":"user","value":"` + name + `","duration":"1h","reason":"by hand"}`,
+		"/v1/incidents/" + attack + "/notes": `{"text":"called ` + victim + `, who knows nothing"}`,
+	} {
+		post(t, s, s.AdminKey, "POST", path, body, http.StatusCreated)
+	}
+	post(t, s, s.AdminKey, "GET", "/v1/events?user="+name, "", http.StatusOK) // is in the audit
+
 	receipt, err := rest.Erase(t.Context(), client.NewErasure{Kind: "user", Value: victim, Reason: "asked for in March"})
 	if err != nil {
 		t.Fatal(err)
@@ -67,15 +77,30 @@ func TestPseudonymsAndErasure(t *testing.T) {
 	if receipt.Removed["events"] != 40 || receipt.Removed["identities"] != 1 || receipt.Names != 2 {
 		t.Errorf("%+v", receipt)
 	}
-	if found := post(t, s, s.AdminKey, "GET", "/v1/events?limit=50", "", http.StatusOK); strings.Contains(found, name) {
-		t.Errorf("events are left: %.300s", found)
+	for _, path := range []string{"/v1/events?limit=50", "/v1/suppressions", "/v1/audit?limit=100", "/v1/decisions?scope=user&value=" + name} {
+		if found := post(t, s, s.AdminKey, "GET", path, "", http.StatusOK); strings.Contains(found, name) {
+			t.Errorf("%s: it is left: %.300s", path, found)
+		}
+	}
+	// Bouncers are told that its decision is over.
+	if told := post(t, s, s.AdminKey, "GET", "/v1/decisions/stream?startup=true&scopes=user", "", http.StatusOK); !strings.Contains(told, name) || !strings.Contains(told, `"new":[]`) && !strings.Contains(told, `"new":null`) {
+		t.Errorf("the stream of decisions: %s", told)
+	}
+	if receipt.Removed["exceptions"] != 1 || receipt.Removed["decisions"] == 0 || receipt.Removed["audit"] == 0 || len(receipt.Mentions["incidents"]) != 1 {
+		t.Errorf("%+v", receipt)
 	}
 	if _, err := rest.Identity(t.Context(), name); err == nil {
 		t.Error("the sealed identity is left")
 	}
-	again, err := rest.Erase(t.Context(), client.NewErasure{Kind: "user", Value: name, Reason: "again, by its pseudonym"})
-	if err != nil || again.Removed["events"] != 0 {
+	again, err := rest.Erase(t.Context(), client.NewErasure{Kind: "user", Value: victim, Reason: "with the incident whose note names it", Incidents: receipt.Mentions["incidents"]})
+	if err != nil || again.Removed["events"] != 0 || again.Removed["incidents"] == 0 || len(again.Mentions["incidents"]) != 0 || again.Subject != receipt.Subject {
 		t.Errorf("%+v, %v", again, err)
+	}
+	get(t, s, s.AdminKey, "/v1/incidents", &list)
+	for _, inc := range list.Incidents {
+		if inc.ID == attack {
+			t.Errorf("%s is left", attack)
+		}
 	}
 	if text := post(t, s, s.AdminKey, "GET", "/v1/privacy/erasures", "", http.StatusOK); strings.Count(text, "ers_") != 2 || strings.Contains(text, victim) {
 		t.Errorf("receipts: %s", text)

@@ -12,6 +12,7 @@ import (
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/incident"
+	"github.com/gatewatch/gatewatch/incident/decision"
 )
 
 // holding returns the tables, rollups included, with a text or an address that contains word.
@@ -70,19 +71,54 @@ func TestErase(t *testing.T) {
 	if err := s.AppendIdentities(t.Context(), []Identity{{Pseudonym: "auditor", Kind: "user", Box: []byte("box")}, {Pseudonym: "other", Kind: "user", Box: []byte("box")}}); err != nil {
 		t.Fatal(err)
 	}
-	everywhere := []string{"actor_hours", "baselines", "endpoint_callers", "events", "evidence", "findings", "identities", "incidents"}
+	for id, user := range map[uint64]string{7: "auditor", 8: "auditor's twin"} {
+		d := decision.Row{Version: 1, Body: fmt.Appendf(nil, `{"id":%d,"version":1,"scope":"User","value":%q}`, id, user)}
+		d.Decision = decision.Decision{ID: id, Type: decision.Freeze, Scope: decision.ScopeUser, Value: user, CreatedAt: start, Until: until}
+		if err := s.AppendDecision(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, body := range map[string]string{"exc_1": `{"id":"exc_1","user":"auditor"}`, "exc_2": `{"id":"exc_2","user":"other","reason":"asked by auditor."}`} {
+		if err := s.AppendException(t.Context(), id, 1, []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, detail := range map[string]string{"1": "user=auditor&limit=5", "2": "freeze User auditor until auditor", "3": "auditor.two and auditors"} {
+		if err := s.AppendAudit(t.Context(), id, start, "soc", "admin", "test", "user:auditor", "", detail); err != nil {
+			t.Fatal(err)
+		}
+	}
+	everywhere := []string{"actor_hours", "audit", "baselines", "decisions", "endpoint_callers", "events", "evidence", "exceptions", "findings", "identities", "incidents"}
 	if got := holding(t, s, "auditor"); !slices.Equal(got, everywhere) {
 		t.Fatalf("the auditor is in %v, want %v", got, everywhere)
 	}
 	before := countRows(t, s)
 	positions := positionsOf(t, s)
 
-	removed, err := s.Erase(t.Context(), detect.EntityUser, []string{"auditor", "pn_0000_00000000000000000000000000"})
+	removed, err := s.Erase(t.Context(), Erasing{Entity: detect.EntityUser, Names: []string{"auditor", "pn_0000_00000000000000000000000000"}, Subject: "5c0d"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := holding(t, s, "auditor"); len(got) > 0 {
+	// What is left of others: a twin's decision, a reason that somebody wrote, and longer names in the audit.
+	if got := holding(t, s, "auditor"); !slices.Equal(got, []string{"audit", "decisions", "exceptions"}) {
 		t.Errorf("the auditor is still in %v", got)
+	}
+	var targets []string
+	if err := s.Audit(t.Context(), time.Time{}, time.Time{}, "", 10, func(_ string, _ time.Time, _, _, _, target, _, detail string) error {
+		targets = append(targets, target+" "+detail)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(targets)
+	if want := []string{
+		"user:erased:5c0d auditor.two and auditors", "user:erased:5c0d freeze User erased:5c0d until erased:5c0d", "user:erased:5c0d user=erased:5c0d&limit=5",
+	}; !slices.Equal(targets, want) {
+		t.Errorf("the audit says %q, want %q", targets, want)
+	}
+	mentions, err := s.Mentions(t.Context(), Erasing{Entity: detect.EntityUser, Names: []string{"auditor"}})
+	if err != nil || !slices.Equal(mentions["exceptions"], []string{"exc_2"}) || len(mentions["incidents"]) != 0 || !slices.Equal(mentions["decisions"], []string{"8"}) {
+		t.Errorf("mentions %v, %v", mentions, err)
 	}
 	after := countRows(t, s)
 	for _, table := range []string{"events", "evidence", "findings", "incidents", "identities"} {
@@ -96,7 +132,7 @@ func TestErase(t *testing.T) {
 	if got := positionsOf(t, s); !maps.Equal(got, positions) {
 		t.Errorf("positions %v, before %v", got, positions)
 	}
-	again, err := s.Erase(t.Context(), detect.EntityUser, []string{"auditor"})
+	again, err := s.Erase(t.Context(), Erasing{Entity: detect.EntityUser, Names: []string{"auditor"}, Subject: "5c0d"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,12 +146,12 @@ func TestErase(t *testing.T) {
 func TestEraseRefuses(t *testing.T) {
 	s := openTestStore(t)
 	for entity, names := range map[detect.EntityType][]string{detect.EntityClient: {"alice"}, detect.EntityUser: {}, detect.EntityEndpoint: {"x"}} {
-		if _, err := s.Erase(t.Context(), entity, names); err == nil {
+		if _, err := s.Erase(t.Context(), Erasing{Entity: entity, Names: names, Subject: "5c0d"}); err == nil {
 			t.Errorf("%s %v: erased", entity, names)
 		}
 	}
 	quoted := []string{`it's \ "x"`, "\n"}
-	if removed, err := s.Erase(t.Context(), detect.EntityUser, quoted); err != nil || removed["events"] != 0 {
+	if removed, err := s.Erase(t.Context(), Erasing{Entity: detect.EntityUser, Names: quoted, Subject: "5c0d"}); err != nil || removed["events"] != 0 {
 		t.Errorf("%q: %v %v", quoted, removed, err)
 	}
 }

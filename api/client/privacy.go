@@ -21,6 +21,8 @@ type NewErasure struct {
 	Kind   string `json:"kind"` // user or client_ip
 	Value  string `json:"value"`
 	Reason string `json:"reason"`
+	// Incidents are further incidents that go as a whole.
+	Incidents []string `json:"incidents,omitempty"`
 }
 
 // Erasure is a receipt; see the server's api.Erasure.
@@ -34,6 +36,8 @@ type Erasure struct {
 	FinishedAt  time.Time         `json:"finished_at"`
 	Names       int               `json:"names"`
 	Removed     map[string]uint64 `json:"removed"`
+	// Mentions are where the text of others may still name the identity, by table.
+	Mentions map[string][]string `json:"mentions"`
 }
 
 // Erase takes everything about an identity out of the store and returns the receipt. The key needs the role admin.

@@ -91,11 +91,12 @@ func (c *privacyRevealCmd) Run(ctx context.Context, std streams) error {
 }
 
 type privacyEraseCmd struct {
-	Server string `help:"The server's address." default:"http://127.0.0.1:8642" placeholder:"URL"`
-	Key    string `help:"API key with the role admin; better given as GATEWATCH_KEY." placeholder:"KEY"`
-	Kind   string `help:"What VALUE is: ${enum}." enum:"user,client_ip" default:"user"`
-	Reason string `help:"Why; kept with the receipt. Do not name the identity." required:"" placeholder:"TEXT"`
-	Value  string `arg:"" help:"The identity itself, or a pseudonym."`
+	Server    string   `help:"The server's address." default:"http://127.0.0.1:8642" placeholder:"URL"`
+	Key       string   `help:"API key with the role admin; better given as GATEWATCH_KEY." placeholder:"KEY"`
+	Kind      string   `help:"What VALUE is: ${enum}." enum:"user,client_ip" default:"user"`
+	Reason    string   `help:"Why; kept with the receipt. Do not name the identity." required:"" placeholder:"TEXT"`
+	Incidents []string `name:"incident" help:"Erase this incident as a whole as well: one that a receipt's mentions name. Repeatable." placeholder:"ID"`
+	Value     string   `arg:"" help:"The identity itself, or a pseudonym."`
 }
 
 // Run prints the receipt as JSON.
@@ -104,7 +105,7 @@ func (c *privacyEraseCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := server.Erase(ctx, client.NewErasure{Kind: c.Kind, Value: c.Value, Reason: c.Reason})
+	receipt, err := server.Erase(ctx, client.NewErasure{Kind: c.Kind, Value: c.Value, Reason: c.Reason, Incidents: c.Incidents})
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ type Options struct {
 type entry struct {
 	Decision
 	Version uint64 `json:"version"`
+	Erased  bool   `json:"erased,omitempty"` // nothing is left of it but its id
 
 	hits  *atomic.Uint64 // requests that Check's caller refused
 	made  uint64         // sequence number of its making, within this process
@@ -111,10 +112,15 @@ func (b *Book) Load(ctx context.Context) error {
 	b.write.Lock()
 	defer b.write.Unlock()
 	loaded := map[uint64]*entry{}
+	var last uint64
 	err := b.repo.LoadDecisions(ctx, b.now().Add(-keep), func(body []byte) error {
 		var e entry
 		if err := json.Unmarshal(body, &e); err != nil {
 			return fmt.Errorf("decode decision: %w", err)
+		}
+		last = max(last, e.ID)
+		if e.Erased {
+			return nil
 		}
 		e.hits = new(atomic.Uint64)
 		loaded[e.ID] = &e
@@ -125,11 +131,10 @@ func (b *Book) Load(ctx context.Context) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.byID, b.index, b.lastID = map[uint64]*entry{}, newIndex(), 0
+	b.byID, b.index, b.lastID = map[uint64]*entry{}, newIndex(), last
 	clear(b.cursors) // whoever comes gets everything
 	for id, e := range loaded {
 		b.byID[id] = e
-		b.lastID = max(b.lastID, id)
 		b.index.add(e)
 	}
 	return nil

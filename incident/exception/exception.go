@@ -256,6 +256,21 @@ func (r *Registry) End(ctx context.Context, effect Effect, id, actor string) (Ex
 	return x, nil
 }
 
+// Forget drops the exceptions about a user, or about a single address, under any of its names. The repository's rows are its
+// owner's to erase, after this.
+func (r *Registry) Forget(entity detect.EntityType, names []string) {
+	r.write.Lock()
+	defer r.write.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = slices.DeleteFunc(slices.Clone(r.list), func(x *Exception) bool {
+		if entity == detect.EntityUser {
+			return x.User != "" && slices.Contains(names, x.User)
+		}
+		return x.CIDR != "" && x.prefix.IsSingleIP() && slices.Contains(names, x.prefix.Addr().String())
+	})
+}
+
 // List returns all exceptions of an effect, ended ones included, in order of creation.
 func (r *Registry) List(effect Effect) []Exception {
 	r.mu.RLock()

@@ -6,11 +6,13 @@ import (
 	"github.com/gatewatch/gatewatch/detect"
 )
 
-// Forget drops everything about an entity, under any of its names, from memory: what waits is not sent, what is being sent is
+// Forget drops everything about an entity, under any of its names, and about further incidents from memory: what waits is not sent, what is being sent is
 // not written again. The rows are the repository's to erase, after this.
-func (n *Notifier) Forget(entity detect.EntityType, names []string) {
+func (n *Notifier) Forget(entity detect.EntityType, names, incidents []string) {
 	for _, c := range n.channels {
-		c.forget(func(e *Entry) bool { return e.Entity.Type == entity && slices.Contains(names, e.Entity.Value) })
+		c.forget(func(e *Entry) bool {
+			return e.Entity.Type == entity && slices.Contains(names, e.Entity.Value) || slices.Contains(incidents, e.IncidentID)
+		})
 	}
 }
 

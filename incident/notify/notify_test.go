@@ -308,7 +308,7 @@ func TestTestMessage(t *testing.T) {
 // What is forgotten is neither sent nor written again, and takes nothing else with it; not even in the middle of a delivery.
 func TestForget(t *testing.T) {
 	b := newBench(t, syslogTo("siem"), syslogTo("slow", func(c *Channel) { c.Wait = time.Hour }))
-	forget := func(client string) { b.Forget(detect.EntityClient, []string{"203.0.113." + client}) }
+	forget := func(client string) { b.Forget(detect.EntityClient, []string{"203.0.113." + client}, nil) }
 	b.apply(finding(1, detect.High), finding(2, detect.High), finding(3, detect.High))
 	b.to("siem").fail = func(*send.Message) error { forget("1"); return errAway }
 	b.run(b.at.Add(2 * time.Second))

@@ -61,7 +61,7 @@ func byMeasure(f *detect.Finding) *detect.Outcome {
 	case low >= 400 && f.Kind == detect.KindDataAccess:
 		o.Verdict, o.Reason = detect.Refused, "These requests were not served: only refusals are counted."
 	case low >= 400:
-		o.Reason = "These requests were refused, and only refusals are counted; whether another one was let in is not known."
+		o.Reason = "Only refusals are counted; whether somebody who was let in had guessed, they do not tell."
 	default:
 		o.Reason = "These requests are counted whatever they were answered: the evidence has the statuses."
 	}
