@@ -8,10 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
-
 	"github.com/gatewatch/gatewatch/detect"
-	"github.com/gatewatch/gatewatch/event"
 )
 
 // Apply takes findings in the order in which the detectors emitted them. When it returns nil they are stored and
@@ -182,6 +179,7 @@ func (t *tx) add(r *record, f *detect.Finding) {
 	mem := member{ID: f.ID, Revision: f.Revision, Open: f.Open, Events: f.EventCount, LastSeen: f.LastSeen}
 	mem.tell(f.Outcome)
 	r.Members = append(r.Members, mem)
+	t.wantJoined(r, f)
 	inc.addNames(f)
 	inc.signal(f, f.EventCount, true)
 	t.settle(r, f, f.EventCount, true)
@@ -258,29 +256,6 @@ func (t *tx) settle(r *record, f *detect.Finding, more uint64, isNew bool) {
 		row.Outcome = &o
 	}
 	t.write.Findings = append(t.write.Findings, FindingRow{IncidentID: inc.ID, Finding: row})
-}
-
-// keepSample adds a finding's events to the evidence as far as there is room for samples: half of it, the other half is
-// for the events that fetchEvidence reads. With two quotas the evidence does not depend on how findings were batched.
-func (t *tx) keepSample(r *record, sample []event.Event) {
-	room := t.m.opts.EvidenceEvents - t.m.opts.EvidenceEvents/2
-	for i := range sample {
-		if len(r.Kept) >= room {
-			return
-		}
-		h := xxhash.Sum64String(sample[i].ID())
-		if slices.Contains(r.Kept, h) {
-			continue
-		}
-		r.Kept = append(r.Kept, h)
-		t.keep(r.Incident.ID, &sample[i])
-	}
-}
-
-func (t *tx) keep(incidentID string, ev *event.Event) {
-	t.write.Evidence = append(t.write.Evidence, EvidenceRow{
-		IncidentID: incidentID, EventID: ev.ID(), Place: ev.Place(), Body: ev.AppendJSON(nil),
-	})
 }
 
 func laterOf(a, b time.Time) time.Time {

@@ -404,3 +404,21 @@ func TestEviction(t *testing.T) {
 		}
 	}
 }
+
+// A learned detector that joins has no sample: the evidence takes events of its measure, within the same bound.
+func TestEvidenceOfJoiningDetectors(t *testing.T) {
+	events := &archive{}
+	m := newManager(t, NewMemory(events), Options{})
+	learned := func(f *detect.Finding) { f.Sample, f.EventCount = nil, 500 }
+	apply(t, m, finding("spike", client(1), 0, 5, learned))
+	for i, detector := range []string{"errors", "latency", "third", "fourth"} {
+		apply(t, m, finding(detector, client(1), 1, 5, learned), finding(detector, client(1), 2, 6, learned))
+		if want := 1 + min(i+1, 2); events.asked != want {
+			t.Errorf("%d queries after %d further detectors, want %d", events.asked, i+1, want)
+		}
+	}
+	inc := all(t, m)[0]
+	if len(inc.Signals) != 5 || len(inc.Evidence) > 20 {
+		t.Errorf("%d detectors, %d events", len(inc.Signals), len(inc.Evidence))
+	}
+}

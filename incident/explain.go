@@ -97,7 +97,8 @@ func (inc *Incident) explain(lead *Signal) string {
 	if float64(inc.EventCount) >= 2*max(lead.Observed, 1) { // the lead's sentence tells how it began, not how far it went
 		text += " In all " + detect.Plural(inc.EventCount, "event") + " within " + span(max(inc.LastSeen.Sub(inc.FirstSeen), time.Second)) + "."
 	}
-	others := inc.others(lead)
+	// Two detectors of one title are one thing to whoever reads: how far it went is told already.
+	others := slices.DeleteFunc(inc.others(lead), func(s Signal) bool { return s.Title == lead.Title })
 	if len(others) == 0 {
 		return text
 	}

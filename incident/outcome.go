@@ -60,7 +60,7 @@ func (t *tx) decide(r *record, o *detect.Outcome, at time.Time) {
 	room := t.m.opts.EvidenceEvents - t.m.opts.EvidenceEvents/2 + maxWitnesses
 	for i := range o.Witnesses {
 		h := xxhash.Sum64String(o.Witnesses[i].ID())
-		if len(r.Kept) >= room || slices.Contains(r.Kept, h) {
+		if len(r.Kept)+r.Reserved >= room || slices.Contains(r.Kept, h) {
 			continue
 		}
 		r.Kept = append(r.Kept, h)

@@ -14,10 +14,11 @@ import (
 // clones it, and the clone is published once it is stored.
 type record struct {
 	Incident *Incident `json:"incident"`
-	Members  []member  `json:"members"`  // findings that may still be emitted again, in order of arrival
-	Coverage coverage  `json:"coverage"` // behind EventCount
-	Kept     []uint64  `json:"kept"`     // hashes of the ids of the sample events in the evidence
-	Seq      uint64    `json:"seq"`      // of the newest change
+	Members  []member  `json:"members"`            // findings that may still be emitted again, in order of arrival
+	Coverage coverage  `json:"coverage"`           // behind EventCount
+	Kept     []uint64  `json:"kept"`               // hashes of the ids of the sample events in the evidence
+	Reserved int       `json:"reserved,omitempty"` // room for sample events that events of the store took
+	Seq      uint64    `json:"seq"`                // of the newest change
 	// OutcomeSince is the event time from which the answers behind Outcome were followed.
 	OutcomeSince time.Time `json:"outcome_since,omitzero"`
 
