@@ -110,7 +110,7 @@ func openBrowser(t *testing.T, home string) *browser {
 // run does steps; a failure shows what the page said then.
 func (b *browser) run(t *testing.T, what string, steps ...chromedp.Action) {
 	t.Helper()
-	within, cancel := context.WithTimeout(b, 3*time.Minute)
+	within, cancel := context.WithTimeout(b, 10*time.Minute)
 	defer cancel()
 	if err := chromedp.Run(within, steps...); err != nil {
 		var text string
@@ -161,6 +161,17 @@ func TestConsole(t *testing.T) {
 	if bad != "0" {
 		t.Errorf("%s elements were made out of what a client sent", bad)
 	}
+	var tried string
+	b.run(t, "try a suppression",
+		chromedp.Evaluate(fmt.Sprintf("location.hash = '#/incidents/%s'", found[attacker].ID), nil),
+		chromedp.WaitVisible(fmt.Sprintf(`//section[@id="detail"]//h2[contains(., %q)]`, attacker), chromedp.BySearch),
+		chromedp.Click(`//section[@id="detail"]//summary[contains(., "Suppress")]`, chromedp.BySearch),
+		chromedp.SendKeys(`#detail input[name="reason"]`, "a load test"),
+		chromedp.Click(`//section[@id="detail"]//button[contains(., "Try it")]`, chromedp.BySearch),
+		chromedp.WaitEnabled(`#detail details button.main`), chromedp.Text("#detail details .verdict", &tried))
+	if !strings.Contains(tried, "past incident") {
+		t.Errorf("the try says %q", tried)
+	}
 	for _, place := range []string{"endpoints", "sources", "notifications"} {
 		b.run(t, "open the "+place, chromedp.Click(fmt.Sprintf(`#nav a[href="#/%s"]`, place)), chromedp.WaitVisible(map[string]string{
 			"endpoints": "#endpoints tr", "sources": "#source-cards .figure", "notifications": "#detail .sentence",
@@ -168,6 +179,7 @@ func TestConsole(t *testing.T) {
 	}
 	b.run(t, "acknowledge",
 		chromedp.Evaluate(fmt.Sprintf("location.hash = '#/incidents/%s'", found[attacker].ID), nil),
+		chromedp.WaitVisible(fmt.Sprintf(`//section[@id="detail"]//h2[contains(., %q)]`, attacker), chromedp.BySearch),
 		chromedp.Click(`//section[@id="detail"]//button[text()="Acknowledge"]`, chromedp.BySearch),
 		chromedp.WaitVisible(`//section[@id="detail"]//button[text()="Back to open"]`, chromedp.BySearch))
 	var after incident.Incident

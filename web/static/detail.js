@@ -2,9 +2,10 @@
 
 import { byId, el, figure, moment, number, untitled, words } from './dom.js';
 import { chart } from './chart.js';
-import { entityLink } from './entity.js';
+import { entityLink, incidentLinks } from './entity.js';
 import { eventTable } from './events.js';
 import { json, Refused } from './rest.js';
+import { suppression } from './suppress.js';
 
 const actions = {
   open: [['acknowledged', 'Acknowledge', true], ['resolved', 'Resolve'], ['false_positive', 'False positive']],
@@ -39,11 +40,16 @@ export class Detail {
     }
   }
 
-  // take shows a change of the open incident, without disturbing somebody who writes a note.
+  // take shows a change of the open incident; somebody who writes or has opened something is asked first.
   take(incident) {
     if (incident.id !== this.id || incident.version <= this.incident?.version) return;
-    const draft = this.pane.querySelector('textarea')?.value;
-    if (!draft) this.open(this.id);
+    const written = [...this.pane.querySelectorAll('textarea, input:not([type=checkbox])')].some((field) => field.value);
+    if (!written && !this.pane.querySelector('details[open]')) {
+      this.open(this.id);
+      return;
+    }
+    this.tell('It changed meanwhile. ');
+    this.error.append(el('button', { type: 'button', class: 'quiet', onclick: () => this.open(this.id) }, 'Show how it stands now'));
   }
 
   backButton() {
@@ -65,6 +71,7 @@ export class Detail {
         type: 'button', class: main ? 'main' : undefined, onclick: () => this.change(to),
       }, label))),
       this.error,
+      suppression(incident, () => this.tell('Suppressed: what comes from now on is hidden until the end of the suppression. This incident stays; close it if you like.')) ?? '',
       this.figures(incident),
       ...(incident.next_steps?.length ? [el('h3', {}, 'What to do'), el('ol', { class: 'steps' }, incident.next_steps.map((text) => el('li', {}, text)))] : []),
       this.hours(incident),
@@ -118,6 +125,8 @@ export class Detail {
     json(`/v1/entities/${type}/${encodeURIComponent(value)}?${query}`).then((profile) => {
       const drawn = chart(profile.series, incident.first_seen, incident.last_seen);
       if (drawn) place.append(el('h3', {}, 'Hours'), drawn);
+      const others = profile.incidents.filter((i) => i.id !== incident.id);
+      if (others.length) place.append(el('h3', {}, `Also about this ${words(type).replace('client ip', 'client')}`), incidentLinks(others));
     }, (error) => {
       if (error.status !== 501) place.append(el('p', { class: 'label' }, `The hours are not known: ${error.message}`));
     });
@@ -153,6 +162,12 @@ export class Detail {
     return el('div', {}, rows.length ? el('ol', { class: 'timeline' }, rows) : el('p', { class: 'label' }, 'Nothing was decided.'),
       offer && el('button', { type: 'button', onclick: () => this.act('/v1/decisions', 'POST',
         { ...offer[1], incident: incident.id, reason: incident.detector }) }, offer[0]));
+  }
+
+  // tell says that something was done.
+  tell(text) {
+    this.error.className = 'verdict same';
+    this.error.textContent = text;
   }
 
   async act(path, method, body) {

@@ -64,7 +64,7 @@ export class EntityPage {
       chart(found.series) ?? el('p', { class: 'label' }, type === 'client_ip'
         ? 'No requests without a user in this time. What somebody sends who is logged in counts with the user.' : 'No requests in this time.'),
       el('h3', {}, `Incidents: ${number(found.total)}`),
-      found.incidents.length ? incidents(found.incidents) : el('p', { class: 'label' }, 'It was part of none.'),
+      found.incidents.length ? incidentLinks(found.incidents) : el('p', { class: 'label' }, 'It was part of none.'),
       ...(found.incidents.length ? [el('h3', {}, 'What was seen, in order of time'), story(found.incidents)] : []),
       ...Object.entries(habits).filter(([set]) => found.sets?.[set]?.length).flatMap(([set, label]) => [el('h3', {}, label), habit(found.sets[set])]),
       el('h3', {}, 'Requests'),
@@ -137,7 +137,8 @@ function figures(found) {
   return list;
 }
 
-function incidents(list) {
+// incidentLinks is a list of incidents, each a link to its page.
+export function incidentLinks(list) {
   return el('ul', { class: 'incidents' }, list.map((i) => el('li', {}, el('a', { class: `incident ${i.severity}`, href: `#/incidents/${i.id}` },
     el('span', { class: 'score' }, String(i.score)), el('span', { class: 'title' }, i.title),
     el('span', { class: 'meta' }, i.outcome && el('span', { class: `outcome ${i.outcome}` }, words(i.outcome)),
