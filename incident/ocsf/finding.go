@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
@@ -37,6 +38,7 @@ type Finding struct {
 	Resources    []Resource   `json:"resources,omitempty"`
 	Evidences    []Evidence   `json:"evidences,omitempty"`
 	Enrichments  []Enrichment `json:"enrichments,omitempty"`
+	Remediation  *Remediation `json:"remediation,omitempty"`
 	Observables  []Observable `json:"observables,omitempty"`
 }
 
@@ -106,6 +108,11 @@ type Enrichment struct {
 	Type  string `json:"type"`
 }
 
+// Remediation is OCSF's remediation object: what to do.
+type Remediation struct {
+	Desc string `json:"desc"`
+}
+
 // Observable is OCSF's observable object.
 type Observable struct {
 	Name   string `json:"name"`
@@ -168,6 +175,9 @@ func (m *Mapper) Finding(inc *incident.Incident) Finding {
 		f.Enrichments = append(f.Enrichments, Enrichment{
 			Name: "finding_info.uid", Value: inc.ID, Type: "outcome", Data: ended{inc.Outcome, inc.OutcomeReason},
 		})
+	}
+	if steps := inc.Advice(); len(steps) > 0 {
+		f.Remediation = &Remediation{Desc: strings.Join(steps, " ")}
 	}
 	f.Metadata.UID = inc.ID + "-" + strconv.FormatUint(inc.Version, 10)
 	if o, ok := observables[inc.Entity.Type]; ok {
