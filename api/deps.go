@@ -43,7 +43,8 @@ type Deps struct {
 	// Asker names clients and users of /v1/check as Normalizer does, and leaves no trace of them. Nil: Normalizer.
 	Asker      ingest.Normalizer
 	Limits     ingest.Limits
-	WireFields []string // of logs that the normaliser asks for; see parsers.Options
+	Room       *ingest.Room // of all pushes together; nil: ingest.DefaultRoom
+	WireFields []string     // of logs that the normaliser asks for; see parsers.Options
 
 	Decisions Decisions
 	// Notifications are the channels and their outbox.

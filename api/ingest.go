@@ -29,7 +29,7 @@ type pushed struct {
 	Failures []ingest.Failure `json:"failures,omitempty"`
 }
 
-// body opens the request's body: bounded, decompressed.
+// body opens the request's body: bounded, decompressed. The caller closes it when the store has what it held.
 func (s *Server) body(c echo.Context) (io.ReadCloser, error) {
 	if s.deps.Sink == nil {
 		return nil, missing("ingest")
@@ -41,6 +41,9 @@ func (s *Server) body(c echo.Context) (io.ReadCloser, error) {
 	encoding := c.Request().Header.Get("Content-Encoding")
 	r, err := ingest.Decompress(encoding, http.MaxBytesReader(c.Response(), c.Request().Body, maxPush), limit)
 	if err == nil {
+		if r, err = s.deps.Room.Enter(c.Request().Context(), r); err != nil {
+			return nil, bodyFault(err)
+		}
 		return r, nil
 	}
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
@@ -59,6 +62,8 @@ func bodyFault(err error) error {
 	switch {
 	case errors.As(err, &large):
 		return fmt.Errorf("%w: more than %d bytes", ingest.ErrTooLarge, large.Limit)
+	case errors.Is(err, ingest.ErrBusy):
+		return unavailable("other pushes take all the room at the moment; send the same again", err)
 	case errors.Is(err, ingest.ErrTooLarge), errors.Is(err, ingest.ErrRejected), errors.Is(err, context.Canceled):
 		return err
 	}

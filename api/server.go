@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/gatewatch/gatewatch/incident/ocsf"
+	"github.com/gatewatch/gatewatch/ingest"
 )
 
 // Server answers REST. Build it with New; Run serves a listener, RunAdmin the admin socket.
@@ -53,6 +54,9 @@ func New(d Deps) (*Server, error) {
 	}
 	if d.Now == nil {
 		d.Now = time.Now
+	}
+	if d.Room == nil {
+		d.Room = ingest.NewRoom(0)
 	}
 	if d.Registry == nil {
 		d.Registry = prometheus.NewRegistry()

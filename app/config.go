@@ -75,6 +75,9 @@ type IngestConfig struct {
 	FromEnd bool `yaml:"from_end"`
 	// MaxBodyMB bounds the decompressed body of a push, in MiB. Default 64.
 	MaxBodyMB int `yaml:"max_body_mb"`
+	// RoomMB bounds the memory of all pushes together that the store does not have yet, in MiB; a push that finds no room is
+	// answered 503 and comes again. Default 512.
+	RoomMB int `yaml:"room_mb"`
 }
 
 // RulesConfig says which rules run besides the built-in ones.
@@ -165,6 +168,9 @@ func (c Config) Validate() (faults []error) {
 	faults = append(faults, c.API.Validate()...)
 	if c.Ingest.MaxBodyMB < 0 {
 		faults = append(faults, fmt.Errorf("ingest.max_body_mb: %d: want 0 (default 64) or more", c.Ingest.MaxBodyMB))
+	}
+	if c.Ingest.RoomMB < 0 {
+		faults = append(faults, fmt.Errorf("ingest.room_mb: %d: want 0 (default 512) or more", c.Ingest.RoomMB))
 	}
 	return faults
 }

@@ -297,7 +297,7 @@ func (b *builder) rest(ctx context.Context) error {
 		Config: b.cfg.API, Incidents: s.incidents, Store: s.store, Keys: keys,
 		Sink: b.sink, Positions: s.committer, Sources: s.committer.Sources(), Normalizer: b.norm, Asker: b.asker, Identities: identities{s.store},
 		Erasures: erasures{s.store, s.incidents, s.notifier, s.decisions, s.exceptions, b.pseudonyms, b.secret},
-		Limits:   ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, WireFields: b.cfg.Identity.WireFields(),
+		Limits:   ingest.Limits{MaxBytes: int64(b.cfg.Ingest.MaxBodyMB) << 20}, Room: ingest.NewRoom(int64(b.cfg.Ingest.RoomMB) << 20), WireFields: b.cfg.Identity.WireFields(),
 		Decisions: s.decisions, Notifications: s.notifier, Exceptions: s.exceptions, Inventory: s.inventory, Policies: s.policies,
 		Baselines: learning{s.learner}, Behaviour: behaviour{s.learner}, Rules: b.rulebook,
 		Detectors: func() []detect.Info { return append(detectorInfos(b.rulebook.Set()), policy.Infos()...) },

@@ -19,12 +19,14 @@ type Limits struct {
 	MaxLine   int   // bytes of a line; longer ones are counted as failed; 0: 1 MiB
 }
 
+const maxEvents = 50_000
+
 func (l *Limits) setDefaults() {
 	if l.MaxBytes <= 0 {
 		l.MaxBytes = 64 << 20
 	}
 	if l.MaxEvents <= 0 {
-		l.MaxEvents = 50_000
+		l.MaxEvents = maxEvents
 	}
 	if l.MaxLine <= 0 {
 		l.MaxLine = 1 << 20
