@@ -165,7 +165,7 @@ func TestRealLogs(t *testing.T) {
 			labels := readLabels(t, log)
 			events := readLog(t, corpus(t, "logs/"+log+".log.gz"))
 			findings := judge(set, events)
-			suspects, dumped := 0, map[string]bool{}
+			suspects, dumped, byRule := 0, map[string]bool{}, map[string]int{}
 			named := map[string]bool{}
 			for _, l := range labels {
 				named[l.client] = named[l.client] || l.label == "attack"
@@ -176,12 +176,14 @@ func TestRealLogs(t *testing.T) {
 					continue
 				}
 				suspects++
+				byRule[heaviest(set, ev.Signatures)]++
 				if k := fmt.Sprint(ev.Signatures); testing.Verbose() && len(dumped) < 5000 && !dumped[k+ev.UserAgent+ev.Referer+ev.Path+ev.Query] {
 					dumped[k+ev.UserAgent+ev.Referer+ev.Path+ev.Query] = true
 					t.Logf("suspect: %s %v ua=%q ref=%q", request(ev), ev.Signatures, ev.UserAgent, ev.Referer)
 				}
 			}
-			t.Logf("%d requests (%.2f per 10,000) of unnamed clients are called attacks", suspects, float64(suspects)*1e4/float64(len(events)))
+			t.Logf("%d requests (%.2f per 10,000) of unnamed clients are called attacks; by the rule that weighs most: %v; -v lists them",
+				suspects, float64(suspects)*1e4/float64(len(events)), byRule)
 			byClient := map[string][]detect.Finding{}
 			for _, f := range findings {
 				byClient[f.Entity.Value] = append(byClient[f.Entity.Value], f)
@@ -232,6 +234,17 @@ func TestRealLogs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// heaviest is the rule among signatures that adds most to the attack score.
+func heaviest(set *Set, signatures []string) string {
+	best := ""
+	for _, id := range signatures {
+		if r := set.Rule(id); r != nil && (best == "" || r.Score > set.Rule(best).Score) {
+			best = id
+		}
+	}
+	return best
 }
 
 func sortedKeys[V any](m map[string]V) []string {
