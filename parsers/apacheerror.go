@@ -53,12 +53,20 @@ func scanApacheError(line string, r *record) error {
 		return bad("want [time]")
 	}
 	end := strings.IndexByte(line, ']')
+	if end > 0 && end < 40 && r.clock.outer.text() != "" && !isDigit(line[end-1]) && strings.IndexByte(line[:end], ' ') < 0 {
+		return r.putApacheError(line, 0) // to syslog Apache writes no time
+	}
 	if end < 20 || !strings.HasPrefix(line[end:], "] [") || end > 48 {
 		return bad("want [time] [module:level]")
 	}
 	if err := r.putApacheTime(line[1:end]); err != nil {
 		return err
 	}
+	return r.putApacheError(line, end)
+}
+
+// putApacheError reads what follows the time, which ends at end.
+func (r *record) putApacheError(line string, end int) error {
 	at := strings.Index(line, "[client ")
 	if at < 0 && !strings.HasPrefix(line[end:], "] [proxy") {
 		at = strings.Index(line, "[remote ") // of a connection; a proxy module's is the server behind

@@ -1,6 +1,10 @@
 package parsers
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/gatewatch/gatewatch/event"
+)
 
 // litespeedError reads LiteSpeed's error log.
 func litespeedError() Format {
@@ -10,9 +14,10 @@ func litespeedError() Format {
 		Samples: []string{
 			`2025-03-10 13:55:36.774649 [NOTICE] [1226033] [203.0.113.9:45164:HTTP2-41#_AdminVHost] [STDERR] [WebAdmin Console] Failed Login Attempt - username:root ip:203.0.113.9 url:`,
 			`2025-03-10 13:55:37.353044 [INFO] [1226038] [198.51.100.4:61120-5#Example] User 'anna' failed to authenticate.`,
+			`2025-03-10 13:55:37.774000 [ERROR] [203.0.113.9:45164-5#Example] mod_security: Access denied with code 403, [Rule: 'TX:ANOMALY_SCORE' '@ge 5'] [id "949110"] [severity "CRITICAL"]`,
 			`2025-03-10 13:55:38.353044 [NOTICE] [1226038] [AutoRestarter] new child process with pid=1226040 is forked!`,
 		},
-	}, scanParser{scan: scanLitespeedError}, slotTime, slotClient, slotUser, slotStatus)
+	}, scanParser{scan: scanLitespeedError}, slotTime, slotClient, slotUser, slotStatus, slotAction)
 }
 
 func scanLitespeedError(line string, r *record) error {
@@ -34,6 +39,9 @@ func scanLitespeedError(line string, r *record) error {
 		if addr, ok := litespeedAddress(v); ok {
 			r.put(slotClient, unitNone, 1, addr)
 			r.put(slotStatus, unitNone, 1, statusOf(line[t.at:], litespeedStatus))
+			if !r.putFirewall(line[t.at:]) {
+				r.put(slotAction, unitNone, 1, actionOf(line[t.at:], litespeedActions))
+			}
 			if _, rest, ok := strings.Cut(line[t.at:], "Failed Login Attempt - username:"); ok {
 				user, _, _ := strings.Cut(rest, " ip:")
 				r.put(slotUser, unitNone, 1, user)
@@ -70,5 +78,14 @@ func litespeedAddress(v string) (string, bool) {
 
 // litespeedStatus are the messages that tell what the client got.
 var litespeedStatus = []messageStatus{
-	{"failed to authenticate", "401"}, {"Failed Login Attempt", "401"},
+	{"failed to authenticate", "401"}, {"Failed Login Attempt", "401"}, {"File not found [", "404"},
+}
+
+// litespeedActions are those that tell what the server did: its firewall, and its guard against bots and too many
+// connections, which closes the connection.
+var litespeedActions = []messageAction{
+	{"mod_security rule [", event.ActionWAFAlert},
+	{"reason: Over conn", event.ActionRateLimit},
+	{"Reached per client connection", event.ActionRateLimit},
+	{"bot detected for vhost", event.ActionDeny},
 }

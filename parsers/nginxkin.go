@@ -101,6 +101,7 @@ func proxyManager() Format {
 		Samples: []string{
 			`[10/Mar/2025:13:55:36 +0000] - 200 200 - GET https shop.example.com "/cart?item=7" [Client 203.0.113.9] [Length 2048] [Gzip 1.20] [Sent-to 10.0.0.50] "Mozilla/5.0" "https://shop.example.com/"`,
 			`[10/Mar/2025:13:55:37 +0000] 404 - GET http api.example.com "/v1/health" [Client 2001:db8::7] [Length 512] [Gzip -] "curl/8.5.0" "-"`,
+			`[10/Mar/2025:13:55:38 +0000] 400 - - http localhost-nginx-proxy-manager "-" [Client 203.0.113.9] [Length 150] [Gzip -] "-" "-"`,
 		},
 	}, scanParser{scan: scanProxyManager, escapes: true},
 		slotTime, slotStatus, slotMethod, slotScheme, slotHost, slotTarget, slotClient, slotBytesOut, slotUpstream, slotAgent, slotReferer)
@@ -115,28 +116,29 @@ func scanProxyManager(line string, r *record) error {
 	}
 	r.put(slotTime, unitCLF, 1, line[1:end])
 	t := tokens{s: line, at: end + 1}
-	status := ""
-	for n := 0; ; n++ {
+	status, method, scheme := "", "", ""
+	for n := 0; scheme == ""; n++ {
 		v, ok := t.next()
-		if !ok || n > 4 {
-			return &fieldError{what: "want a status and a dash", at: end}
-		}
-		if isToken(v) && v != "-" && !isDigit(v[0]) && v == strings.ToUpper(v) && status != "" && strings.HasSuffix(line[:t.at-len(v)], " - ") {
-			r.put(slotMethod, unitNone, 1, v)
-			break
-		}
-		if len(v) == 3 && isDigit(v[0]) {
+		switch {
+		case !ok || n > 6:
+			return &fieldError{what: "want a status, a dash, a method and a scheme", at: end}
+		case (v == "http" || v == "https") && status != "" && method != "":
+			scheme = v
+		case len(v) == 3 && isDigit(v[0]):
 			status = v
+		default:
+			method = v // the last before the scheme; a dash or junk where the request is not HTTP
 		}
 	}
 	r.put(slotStatus, unitNone, 1, status)
-	var v [3]string
-	if t.fill(v[:]) < 3 || v[2] == "" {
-		return &fieldError{what: "want scheme, host and target", at: t.at}
+	r.put(slotMethod, unitNone, 1, method)
+	var v [2]string
+	if t.fill(v[:]) < 2 || v[1] == "" {
+		return &fieldError{what: "want host and target", at: t.at}
 	}
-	r.put(slotScheme, unitNone, 1, v[0])
-	r.put(slotHost, unitNone, 1, v[1])
-	r.put(slotTarget, unitNone, 1, v[2])
+	r.put(slotScheme, unitNone, 1, scheme)
+	r.put(slotHost, unitNone, 1, v[0])
+	r.put(slotTarget, unitNone, 1, v[1])
 	r.putProxyManagerTail(&t)
 	if _, ok := r.get(slotClient); !ok {
 		return &fieldError{what: "want [Client …]", at: t.at}

@@ -128,6 +128,7 @@ func TestErrorLogVariants(t *testing.T) {
 		{`[2025-03-10 13:55:36.120456] [authz_core:error] [pid 812] [client 2001:db8::7:50229] AH01630: client denied by server configuration: /x`, "time=2025-03-10T13:55:36.120456Z client_ip=2001:db8::7 status=403"},
 		{`[Mon Mar 10 13:55:36.120456 2025] [ssl:error] [pid 812] [remote 203.0.113.9:50229] AH02042: rejecting client initiated renegotiation`, "client_ip=203.0.113.9"},
 		{`2025/03/10 13:55:36 [error] 31#31: *7 open() "/x" failed (2: No such file or directory), client: unix:, server: a.example, request: "GET /x HTTP/1.1", host: "a.example"`, "method=GET path=/x status=404 client_ip"},
+		{`Mar 10 13:55:36 web httpd[1]: [authz_core:error] [pid 1:tid 2] [client 203.0.113.9:5000] AH01630: client denied by server configuration: /x`, "time=2025-03-10T13:55:36Z client_ip=203.0.113.9 status=403 gateway_action=deny"},
 		{`2025/03/10 13:55:36 [error] 31#31: *7 client intended to send too large body: 10485761 bytes, client: 203.0.113.9, server: a.example, request: "POST /up HTTP/1.1", host: "a.example"`, "method=POST path=/up status=413"},
 	} {
 		expect(t, tc.line, tc.want)

@@ -79,6 +79,7 @@ var table = sync.OnceValue(func() []Format {
 		nginxError(),
 		apacheError(),
 		litespeedError(),
+		lighttpdError(),
 		cpanel(),
 		clfLike(),
 		requestLines(),

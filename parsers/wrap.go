@@ -46,12 +46,13 @@ type wrapped struct {
 // not logged a request yet in a stream in which others do, need not be tried with every format.
 const requestMarks = "\"{[=#|\t"
 
-// mayBeRequest says so of a line; one without the marks may be Squid's or hold a bare METHOD /path.
+// mayBeRequest says so of a line; one without the marks may be Squid's, a complaint of lighttpd's, or hold a bare METHOD
+// /path.
 func mayBeRequest(line string) bool {
 	if strings.ContainsAny(line, requestMarks) {
 		return true
 	}
-	for _, s := range []string{" TCP_", "GET /", "POST /", "HEAD /", "PUT /", "DELETE /", "OPTIONS /"} {
+	for _, s := range []string{" TCP_", "(mod_", "GET /", "POST /", "HEAD /", "PUT /", "DELETE /", "OPTIONS /"} {
 		if strings.Contains(line, s) {
 			return true
 		}
@@ -352,6 +353,9 @@ func openSyslog(line string, e *envelope) error {
 		if after, ok := strings.CutPrefix(rest, "1 "); ok {
 			return openRFC5424(line, after, e)
 		}
+	}
+	if after, ok := strings.CutPrefix(rest, "1 "); ok && len(after) > 20 && after[4] == '-' && after[10] == 'T' { // written without the priority
+		return openRFC5424(line, after, e)
 	}
 	n, ok := syslogTime(rest)
 	if !ok {
