@@ -102,13 +102,16 @@ cookie, api_key. ` + "`time`" + ` is told by its looks: RFC 3339, the Common Log
 
 - The client is what the log calls so. The connection's peer and X-Forwarded-For, when logged beside it, serve to find
   the real client behind trusted proxies. When a log has nothing but a chain, the rightmost public address counts.
-- ` + "`-`" + ` and an empty value are absent. A line without a time is an error, never the current time. A time without a zone is in the
+- ` + "`-`" + ` and an empty value are absent. A line without a time takes that of its envelope (syslog, Docker,
+  Kubernetes, journald, JSON around it); without one it is an error, never the current time. A time without a zone is in the
   source's zone, UTC unless configured. The first time without a year is in the configured year (--year), further ones in the year that brings
   them nearest to the one before; without it they are errors.
 - Escapes of the log (` + "`\\x22`, `\\\"`, `\\u0022`" + `) are undone; percent-encoding of paths is kept as the client sent it.
 - A request line that is not HTTP is an event with ` + "`request_line`" + ` and without method and path. An absolute target
   (` + "`GET http://…`" + `) or authority (` + "`CONNECT host:port`" + `) is taken apart, and ` + "`request_line`" + ` kept: it asks for a proxy.
 - Durations become milliseconds whatever the log's unit; several upstream values are added.
+- What the gateway says that it did beside answering becomes ` + "`gateway_action`" + ` ([the words](schema.md)): a firewall's block or alert, a
+  limit, a challenge, a rule of access. It is never derived from the status.
 - A line of an error log that names its client is an event with what is known. The same request is often in the access
   log too: tail one of the two if requests are counted.
 - Lines that carry no request (comments, headers, notices about the server, TCP connections) are skipped and counted apart.

@@ -16,7 +16,7 @@ func jsonGeneric() Format {
 			`{"time":"[10/Mar/2025:13:55:40 +0000]","remoteIP":"203.0.113.9","vhost":"shop.example.com","remote_user":"-","verb":"GET","request":"/cart","query":"?item=7","httpversion":"HTTP/1.1","response":200,"bytes":"512","duration_usec":34057,"referer":"-","agent":"curl/8.5.0"}`,
 			`{"msec":"1741614940.500","remote_addr":"203.0.113.9","request":"GET /a\x22b HTTP/1.1","status":200,"upstream_response_time":"0.010, 0.020 : 0.005"}`,
 		},
-	}, jsonSpec{columns: jsonNames(), fold: true, prepare: prepareGeneric, roots: []string{"properties", "fields", "@fields", "jsonPayload", "context"}})
+	}, jsonSpec{columns: genericNames(), fold: true, prepare: prepareGeneric, roots: []string{"properties", "fields", "@fields", "jsonPayload", "context"}})
 }
 
 // prepareGeneric makes allowance for names that mean one thing to most people and another to some: a request_time
@@ -39,6 +39,7 @@ func prepareGeneric(r *record) error {
 		r.put(slotTarget, unitNone, 0, request)
 	}
 	r.putGenericRequest()
+	r.putLoginFailure()
 	return nil
 }
 

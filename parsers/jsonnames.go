@@ -19,6 +19,13 @@ func jsonNames() map[string]column {
 	return all
 }
 
+// genericNames are jsonNames and the keys of a message, which says whether a login failed.
+func genericNames() map[string]column {
+	all := jsonNames()
+	all["message"], all["msg"] = column{slotMessage, 0, 2}, column{slotMessage, 0, 1}
+	return all
+}
+
 var namesOfTime = map[string]column{
 	"@timestamp":           {slotTime, unitAuto, 6},
 	"timestamp":            {slotTime, unitAuto, 5},

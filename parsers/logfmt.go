@@ -9,7 +9,7 @@ import (
 
 // logfmtTree holds the known names, with those that Tyk's access log has beside them.
 var logfmtTree = sync.OnceValue(func() *jsonNode {
-	spec := jsonSpec{columns: jsonNames(), fold: true}
+	spec := jsonSpec{columns: genericNames(), fold: true}
 	root, _ := spec.tree(Options{})
 	return root
 })
@@ -19,7 +19,7 @@ func logfmt() Format {
 	return Format{
 		Name: "logfmt", Title: "logfmt with known names (Tyk access log, Go services)", Family: "logfmt", general: true,
 		Definition: "tyk.io/docs/api-management/logs/access-logs; brandur.org/logfmt; the names are those of JSON",
-		Fields:     (&jsonSpec{columns: jsonNames()}).fields(),
+		Fields:     (&jsonSpec{columns: genericNames()}).fields(),
 		Samples: []string{
 			`time="2025-03-10T13:55:36Z" level=info api_id=a1 api_key="****6789" api_name=items api_version="Not Versioned" client_ip="203.0.113.9" host="api.example.com:8080" latency_total=62 latency_upstream=60 method=GET org_id=o1 path="/items/7" prefix=access-log protocol=HTTP/1.1 remote_addr="10.0.0.2:63251" status=200 upstream_addr="http://items.internal/7" user_agent="curl/8.5.0"`,
 			`ts=2025-03-10T13:55:37.250Z level=info msg="request \"done\"" ip=2001:db8::5 method=POST url="/v2/orders?dry=1" status=201 bytes=88 duration=12.5ms ua="okhttp/4.12.0"`,
@@ -28,7 +28,7 @@ func logfmt() Format {
 		New: func(o Options) (Parser, error) {
 			root := logfmtTree()
 			if len(o.WireFields) > 0 {
-				root, _ = (&jsonSpec{columns: jsonNames(), fold: true}).tree(o)
+				root, _ = (&jsonSpec{columns: genericNames(), fold: true}).tree(o)
 			}
 			p := &logfmtParser{root: root}
 			p.rec.clock = o.clock()

@@ -192,9 +192,12 @@ func zoneLength(s string) int {
 // putTextClient takes the first address in s.
 func (r *record) putTextClient(s string) bool {
 	for word := range strings.FieldsSeq(s) {
-		word = strings.Trim(word, `(),;"'`)
+		word = strings.TrimRight(strings.Trim(word, `(),;"'`), `.)"'`)
+		if n := len(word); n > 1 && word[n-1] == ':' && isDigit(word[n-2]) {
+			word = word[:n-1]
+		}
 		if i := strings.LastIndexByte(word, '='); i > 0 { // ip=203.0.113.9
-			word = word[i+1:]
+			word = strings.Trim(word[i+1:], `"'`)
 		} else if i := strings.LastIndexByte(word, ':'); i > 0 && i < len(word)-7 && strings.IndexByte(word, '.') > i { // INFO:werkzeug:203.0.113.9
 			word = word[i+1:]
 		}

@@ -169,6 +169,9 @@ func TestStrangers(t *testing.T) {
 		{`{"time":"2025-03-10T13:55:36.12Z","remote_ip":"203.0.113.9","method":"GET","uri":"/x","status":200,"latency":1500000,"latency_human":"1.5ms","bytes_out":5}`, "path=/x duration_ms=1.5"},
 		{`{"timestamp":1741614936120,"host":"a.example","path":"/x","proxy":{"method":"GET","scheme":"https","host":"a.example","path":"/x?y=1","userAgent":["ua"],"statusCode":200,"clientIp":"203.0.113.9"}}`, "method=GET path=/x query=y=1 status=200 client_ip=203.0.113.9 user_agent=ua"},
 		{`{"timestamp":"2025-03-10T13:55:36.12Z","client_ip":"203.0.113.9","method":"GET","status_code":200,"url":"https://a.example/x?y=1"}`, "scheme=https host=a.example path=/x query=y=1 request_line"},
+		{`time="2025-03-10T13:55:36Z" level=error msg="Unsuccessful 1FA authentication attempt by user 'anna'" method=POST path=/api/firstfactor remote_ip=203.0.113.9`, "client_ip=203.0.113.9 user=anna method=POST path=/api/firstfactor status=401"},
+		{`{"level":"error","method":"POST","msg":"Unsuccessful 1FA authentication attempt by user 'anna'","path":"/api/firstfactor","remote_ip":"203.0.113.9","time":"2025-03-10T13:55:36Z"}`, "user=anna path=/api/firstfactor status=401"},
+		{`{"level":"info","msg":"Invalid username or password","remote_ip":"203.0.113.9","time":"2025-03-10T13:55:36Z"}`, "client_ip=203.0.113.9 status=401 method"},
 		{`{"date":"2025-03-10","time":"13:55:36","ip":"203.0.113.9","method":"GET","path":"/x","status":200}`, "time=2025-03-10T13:55:36Z path=/x"},
 		{`logger=context userId=1 uname=admin t=2025-03-10T13:55:36.12Z level=info msg="Request Completed" method=GET path=/api/x status=302 remote_addr=203.0.113.9 time_ms=1 duration=1.5ms size=29`, "time=2025-03-10T13:55:36.12Z user=admin path=/api/x status=302 duration_ms=1.5"},
 		{`<131>Mar 10 13:55:36 f5 ASM:unit_hostname="f5",http_class_name="/Common/x",violations="Illegal URL, Illegal method",request_status="blocked",response_code="0",ip_client="203.0.113.9",method="GET",protocol="HTTPS",query_string="y=1",uri="/x",date_time="2025-03-10 13:55:36"`, "client_ip=203.0.113.9 scheme=https path=/x query=y=1 gateway_action=waf_block"},
@@ -185,6 +188,7 @@ func TestNoStrangers(t *testing.T) {
 		`Mar 10 13:55:36 web sshd[1]: Failed password for root from 203.0.113.9 port 22 ssh2`,
 		`GET /x 200 3.2 ms - 5`,
 		`{"time":"2025-03-10T13:55:36Z","level":"info","msg":"job done","duration":12}`,
+		`{"time":"2025-03-10T13:55:36Z","level":"info","msg":"peer is up","remote_ip":"203.0.113.9"}`,
 	} {
 		var ev event.Event
 		ev.Reset()

@@ -54,6 +54,7 @@ var table = sync.OnceValue(func() []Format {
 		cef(),
 		squid(),
 		krakend(),
+		loginFailures(),
 		graviteeText(),
 		logfmt(),
 		istio(),

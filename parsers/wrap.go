@@ -46,8 +46,8 @@ type wrapped struct {
 // not logged a request yet in a stream in which others do, need not be tried with every format.
 const requestMarks = "\"{[=#|\t"
 
-// mayBeRequest says so of a line; one without the marks may be Squid's, a complaint of lighttpd's, or hold a bare METHOD
-// /path.
+// mayBeRequest says so of a line; one without the marks may be Squid's, a complaint of lighttpd's, hold a bare METHOD /path,
+// or say that a login failed.
 func mayBeRequest(line string) bool {
 	if strings.ContainsAny(line, requestMarks) {
 		return true
@@ -57,7 +57,8 @@ func mayBeRequest(line string) bool {
 			return true
 		}
 	}
-	return false
+	_, failed := loginFailure(line)
+	return failed
 }
 
 // maxPrograms bounds the programs that a wrapParser keeps apart; further ones share one parser.
