@@ -16,7 +16,7 @@ func jsonGeneric() Format {
 			`{"time":"[10/Mar/2025:13:55:40 +0000]","remoteIP":"203.0.113.9","vhost":"shop.example.com","remote_user":"-","verb":"GET","request":"/cart","query":"?item=7","httpversion":"HTTP/1.1","response":200,"bytes":"512","duration_usec":34057,"referer":"-","agent":"curl/8.5.0"}`,
 			`{"msec":"1741614940.500","remote_addr":"203.0.113.9","request":"GET /a\x22b HTTP/1.1","status":200,"upstream_response_time":"0.010, 0.020 : 0.005"}`,
 		},
-	}, jsonSpec{columns: genericNames(), fold: true, prepare: prepareGeneric, roots: []string{"properties", "fields", "@fields", "jsonPayload", "context"}})
+	}, jsonSpec{columns: genericNames(), fold: true, prepare: prepareGeneric, roots: []string{"properties", "fields", "@fields", "jsonPayload", "context", "nginx.access", "apache.access", "apache2.access"}})
 }
 
 // prepareGeneric makes allowance for names that mean one thing to most people and another to some: a request_time
@@ -62,11 +62,18 @@ func (r *record) putGenericTime() {
 }
 
 // putGenericRequest corrects columns whose name is used for several things: a URL in the place of a target, which is no
-// request to a proxy where the column is not nginx's; a scheme called protocol; Heroku's service, which is a time.
+// request to a proxy where the column is not nginx's; a client called host; a scheme called protocol; Heroku's service, which is a time.
 func (r *record) putGenericRequest() {
 	if v, ok := r.get(slotTarget); ok && r.rank[slotTarget] < 4 && v[0] != '/' && strings.Contains(v, "://") {
 		r.has &^= 1 << slotTarget
 		r.put(slotURL, unitNone, 1, v)
+	}
+	const client = 1<<slotClient | 1<<slotPeer | 1<<slotForward
+	if v, ok := r.get(slotHost); ok && r.has&client == 0 {
+		if _, ok := parseIP(v); ok { // the Common Log Format's %h, which is the client
+			r.has &^= 1 << slotHost
+			r.put(slotClient, unitNone, 1, v)
+		}
 	}
 	if v, ok := r.get(slotProtocol); ok && (strings.EqualFold(v, "https") || strings.EqualFold(v, "http")) {
 		r.has &^= 1 << slotProtocol
