@@ -3,8 +3,9 @@
 #
 #   scripts/fuzz.sh [TIME] [PATTERN]           every target, one after the other. TIME: for each, default 10s; PATTERN: only
 #                                              targets whose name matches
-#   scripts/fuzz.sh --formats [TIME] [JOBS]    every log format by itself (FuzzFormats with GATEWATCH_FUZZ_FORMAT), JOBS of them
-#                                              side by side, default 2; a table of executions and findings at the end
+#   scripts/fuzz.sh --formats [TIME] [JOBS] [PATTERN]
+#                                              every log format by itself (FuzzFormats with GATEWATCH_FUZZ_FORMAT), JOBS of them
+#                                              side by side, default 2; executions and findings of each
 #
 # An input that breaks a target is kept by go in that package's testdata/fuzz, as a test from then on.
 set -euo pipefail
@@ -26,12 +27,12 @@ fuzz_format() {
 export -f fuzz_format
 
 if [[ ${1:-} == --formats ]]; then
-  time=${2:-10s} jobs=${3:-2}
+  time=${2:-10s} jobs=${3:-2} pattern=${4:-.}
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   go test -c -fuzz '^FuzzFormats$' -o "$work/parsers.test" ./parsers
   # The page lists every format of the table; a test of parsers holds it to that.
-  sed -nE 's/^\| \[`([a-z0-9_]+)`\].*/\1/p' docs/formats.md |
+  sed -nE 's/^\| \[`([a-z0-9_]+)`\].*/\1/p' docs/formats.md | grep -E "$pattern" |
     xargs -P "$jobs" -I FORMAT bash -c 'fuzz_format FORMAT "$0" "$1"' "$time" "$work" | tee "$work/results"
   formats=$(grep -c ' executions  ' "$work/results")
   failed=$(grep -c ' executions  FAILED$' "$work/results" || true)

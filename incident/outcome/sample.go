@@ -19,6 +19,8 @@ func bySample(f *detect.Finding) *detect.Outcome {
 	for i := range f.Sample {
 		s := f.Sample[i].Status
 		switch seen.count(s, f.Sample[i].BytesOut); {
+		case stopped(f.Sample[i].GatewayAction):
+			refused++
 		case s >= 200 && s < 300 || s == 304:
 			served++
 			witness = f.Sample[i : i+1 : i+1]

@@ -217,7 +217,11 @@ func (d *door) statuses() string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%d x %d", d.byStatus[s].count, s)
+		if s == 0 {
+			fmt.Fprintf(&b, "%d without a status", d.byStatus[s].count)
+		} else {
+			fmt.Fprintf(&b, "%d x %d", d.byStatus[s].count, s)
+		}
 		if i == 3 {
 			break
 		}
