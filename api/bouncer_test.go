@@ -123,6 +123,8 @@ func TestDecisionStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(stream("", "GET"), "") // the longer one stands
+	add(decision.New{Value: "203.0.113.9", Duration: "30m"})
+	want(stream("", "GET"), "") // a shorter one changes nothing
 	want(stream("?startup=true&scopes=user", "GET"), "+alice")
 	want(stream("?startup=true&scenarios_containing=none", "GET"), "")
 
@@ -250,6 +252,25 @@ func BenchmarkCheckRequest(b *testing.B) {
 		h.ServeHTTP(w, r)
 		if w.Code != 200 {
 			b.Fatal(w.Code)
+		}
+	}
+}
+
+// A banned address is refused however the gateway writes it.
+func TestCheckReadsAddressesAsGatewaysWriteThem(t *testing.T) {
+	b := newBench(t)
+	for _, value := range []string{"203.0.113.9", "2001:db8::1"} {
+		if _, err := b.book.Add(context.Background(), decision.New{Value: value}, "ann"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for chain, want := range map[string]int{
+		"203.0.113.9": 403, " 203.0.113.9 ": 403, "203.0.113.9:443": 403, "::ffff:203.0.113.9": 403, "[::ffff:203.0.113.9]:443": 403,
+		"198.51.100.1,203.0.113.9": 403, "203.0.113.9,198.51.100.1": 200, "203.0.113.90": 200,
+		"2001:db8::1": 403, "[2001:db8::1]": 403, "[2001:db8::1]:443": 403, "2001:DB8:0::1": 403, "2001:db8::2": 200,
+	} {
+		if res := b.ask(RoleBouncer, "GET", "/v1/check", "", "X-Forwarded-For", chain); res.StatusCode != want {
+			t.Errorf("%q: %d, want %d", chain, res.StatusCode, want)
 		}
 	}
 }

@@ -113,10 +113,7 @@ func (s *Server) asker(h http.Header) (netip.Addr, string) {
 	if i := strings.LastIndexByte(chain, ','); i >= 0 {
 		last, ev.Wire.ForwardedFor = chain[i+1:], chain[:i]
 	}
-	client, err := netip.ParseAddr(strings.TrimSpace(last))
-	if err == nil {
-		ev.ClientIP = client.WithZone("").Unmap()
-	}
+	ev.ClientIP = clientOf(strings.TrimSpace(last))
 	ev.Source = "check"
 	ev.User = h.Get("X-Forwarded-User")
 	ev.Wire.Authorization = h.Get("Authorization")
@@ -124,4 +121,16 @@ func (s *Server) asker(h http.Header) (netip.Addr, string) {
 		n.Normalize(&ev)
 	}
 	return ev.ClientIP, ev.User
+}
+
+// clientOf reads an address as gateways write it: alone, in brackets, or with a port. What is none of these is invalid.
+func clientOf(text string) netip.Addr {
+	if at, err := netip.ParseAddrPort(text); err == nil {
+		return at.Addr().WithZone("").Unmap()
+	}
+	client, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return client.WithZone("").Unmap()
 }

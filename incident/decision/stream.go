@@ -32,7 +32,7 @@ func (b *Book) Changes(bouncer string, startup bool, f Filter) Delta {
 	if !startup {
 		from = b.cursors[bouncer]
 	}
-	var fresh, over []*entry
+	var active, over []*entry
 	standing := map[same]bool{}
 	for _, e := range b.byID {
 		if !f.matches(e) {
@@ -40,20 +40,21 @@ func (b *Book) Changes(bouncer string, startup bool, f Filter) Delta {
 		}
 		if e.Active(now) {
 			standing[e.same()] = true
-			if e.made > from.seq || from.at.IsZero() {
-				fresh = append(fresh, e)
-			}
+			active = append(active, e)
 			continue
 		}
 		if e.ended > from.seq || e.end().After(from.at) {
 			over = append(over, e)
 		}
 	}
-	if f.NoDuplicates {
-		fresh, over = longest(fresh), longest(over)
+	if f.NoDuplicates { // before what is new: a shorter decision does not cut short one that was told
+		active, over = longest(active), longest(over)
 	}
 	d := Delta{At: now, bouncer: bouncer, next: cursor{seq: b.seq, at: now}}
-	for _, e := range fresh {
+	for _, e := range active {
+		if e.made <= from.seq && !from.at.IsZero() {
+			continue
+		}
 		seen, _ := e.Within(f.Within)
 		d.New = append(d.New, seen)
 	}
