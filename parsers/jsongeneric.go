@@ -39,8 +39,21 @@ func prepareGeneric(r *record) error {
 		r.put(slotTarget, unitNone, 0, request)
 	}
 	r.putGenericRequest()
+	r.unquote(slotReferer)
+	r.unquote(slotAgent)
 	r.putLoginFailure()
 	return nil
+}
+
+// unquote takes the quotes off a value that a collector cut out of a line with them.
+func (r *record) unquote(s slot) {
+	v, ok := r.get(s)
+	if !ok || len(v) < 2 || v[0] != '"' || v[len(v)-1] != '"' {
+		return
+	}
+	if r.val[s] = v[1 : len(v)-1]; r.val[s] == "" || r.val[s] == "-" {
+		r.has &^= 1 << s
+	}
 }
 
 // putGenericTime joins a date and a time of day in keys of their own; a date alone is a whole time.

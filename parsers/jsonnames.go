@@ -1,5 +1,7 @@
 package parsers
 
+import "strings"
+
 // jsonNames says what the keys mean that JSON access logs use: nginx's own variable names, the Elastic Common Schema
 // (elastic.co/guide/en/ecs/current), OpenTelemetry's HTTP conventions, present and before 1.20
 // (opentelemetry.io/docs/specs/semconv/http), and the spellings that people choose. Case, dashes and underscores do
@@ -19,10 +21,15 @@ func jsonNames() map[string]column {
 	return all
 }
 
-// genericNames are jsonNames and the keys of a message, which says whether a login failed.
+// genericNames are jsonNames, the names of W3C extended logs, and the keys of a message, which says whether a login failed.
 func genericNames() map[string]column {
 	all := jsonNames()
 	all["message"], all["msg"] = column{slotMessage, 0, 2}, column{slotMessage, 0, 1}
+	for name, c := range w3cFields { // IIS logs that a collector turned into JSON
+		if strings.HasPrefix(name, "cs") || strings.HasPrefix(name, "sc-") || name == "c-ip" {
+			all[name] = c
+		}
+	}
 	return all
 }
 

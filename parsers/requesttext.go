@@ -7,7 +7,7 @@ import "strings"
 // knowing who wrote it.
 func requestLines() Format {
 	return scanFormat(Format{
-		Name: "request_text", Title: "Other lines with a time, a request and a status (Django, Werkzeug, Uvicorn, uWSGI, PHP-FPM, chi, Rails, Gitea, morgan)",
+		Name: "request_text", Title: "Other lines with a time, a request and a status (Django, Werkzeug, Uvicorn, uWSGI, PHP-FPM, chi, Rails, Gitea, Zoraxy, morgan)",
 		Family: "text", last: true,
 		Definition: "no definition: the first METHOD with a path or URL behind it, the times of the other formats, the status near the request",
 		Samples: []string{
@@ -19,6 +19,7 @@ func requestLines() Format {
 			`I, [2025-03-10T13:55:41.123456 #812]  INFO -- : Started GET "/cart?item=7" for 2001:db8::7 at 2025-03-10 13:55:41 +0000`,
 			`2025/03/10 13:55:42 router: completed GET /anna/repo for 203.0.113.9:0, 200 OK in 1.5ms @ web/home.go:1`,
 			`[10/Mar/2025:13:55:43 +0000] 203.0.113.9 TLSv1.3 TLS_AES_256_GCM_SHA384 "GET / HTTP/1.1" 196`,
+			`[2025-03-10 13:55:44.120000] [uuid:8a1b] [router:host-http] [origin:shop.example.com] [client: 203.0.113.9] [useragent: Mozilla/5.0 (X11)] GET /cart 200`,
 		},
 	}, scanParser{scan: scanRequestText, escapes: true},
 		slotTime, slotClient, slotMethod, slotURL, slotProtocol, slotStatus, slotBytesOut, slotDuration, slotReferer, slotAgent, slotForward,
@@ -42,12 +43,24 @@ func scanRequestText(line string, r *record) error {
 		r.put(slotTarget, unitNone, 1, q.target)
 	}
 	r.put(slotProtocol, unitNone, 1, q.protocol)
+	for _, l := range textLabels {
+		if _, rest, ok := strings.Cut(line, l.label); ok {
+			v, _, _ := strings.Cut(rest, "]")
+			r.put(l.slot, unitNone, 1, v)
+		}
+	}
 	client := r.putTextClient(line[:q.start]) || r.putTextClient(line[q.end:])
 	if !r.putTextAnswer(line, q) && (!client || !q.quoted) {
 		return &fieldError{what: "want a status near the request", at: q.end}
 	}
 	return nil
 }
+
+// textLabels are labelled columns, as Zoraxy writes them.
+var textLabels = []struct {
+	label string
+	slot  slot
+}{{"[useragent: ", slotAgent}, {"[origin:", slotHost}}
 
 // requestText is where a line's request stands, and its parts.
 type requestText struct {
@@ -193,6 +206,9 @@ func zoneLength(s string) int {
 func (r *record) putTextClient(s string) bool {
 	for word := range strings.FieldsSeq(s) {
 		word = strings.TrimRight(strings.Trim(word, `(),;"'`), `.)"'`)
+		if strings.IndexByte(word, '[') < 0 { // [client: 203.0.113.9]
+			word = strings.TrimSuffix(word, "]")
+		}
 		if n := len(word); n > 1 && word[n-1] == ':' && isDigit(word[n-2]) {
 			word = word[:n-1]
 		}

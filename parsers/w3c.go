@@ -87,6 +87,9 @@ func (p *w3cParser) Parse(line string, ev *event.Event) error {
 		return &fieldError{what: "not as many columns as the #Fields line names", at: min(n, 4)}
 	}
 	ev.Format = "w3c"
+	if separator == ' ' && p.rec.unit[slotDuration] == unitAuto {
+		p.rec.unit[slotDuration] = unitMilli // IIS, and ASP.NET Core with a fraction; CloudFront's seconds stand between tabs
+	}
 	if err := p.rec.fill(ev); err != nil {
 		return err
 	}
