@@ -91,7 +91,7 @@ func (s *Server) newBacktest(req BacktestRequest) (*rules.Backtest, error) {
 	}
 	set := s.deps.Rules.Set()
 	if req.YAML != "" {
-		if set, err = rules.LoadText(rules.Options{}, "yaml", req.YAML); err != nil {
+		if set, err = rules.LoadText(set.Options(), "yaml", req.YAML); err != nil {
 			return nil, badField("yaml", err.Error())
 		}
 	}
@@ -118,7 +118,7 @@ func (s *Server) overlap(r *rules.BacktestReport) *rules.BacktestIncident {
 			continue
 		}
 		o.Known++
-		switch page.Incidents[0].Status {
+		switch closest(page.Incidents, r.Rule).Status {
 		case incident.StatusFalsePositive:
 			o.FalsePositive++
 		case incident.StatusResolved:
@@ -126,4 +126,25 @@ func (s *Server) overlap(r *rules.BacktestReport) *rules.BacktestIncident {
 		}
 	}
 	return o
+}
+
+// closest is the incident that says most about a rule's finding: one of the same rule that people judged, else one of the same
+// rule, else one that people judged, else the first.
+func closest(list []*incident.Incident, rule string) *incident.Incident {
+	rank := func(inc *incident.Incident) (n int) {
+		if inc.Detector == rule {
+			n += 2
+		}
+		if inc.Status.Terminal() {
+			n++
+		}
+		return n
+	}
+	best := list[0]
+	for _, inc := range list[1:] {
+		if rank(inc) > rank(best) {
+			best = inc
+		}
+	}
+	return best
 }

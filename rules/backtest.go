@@ -37,6 +37,7 @@ type BacktestReport struct {
 	Entities      []BacktestEntity  `json:"entities"`       // those with the most findings, twenty at most
 	Findings      []detect.Finding  `json:"findings"`       // the first, a hundred at most, without their events
 	Evicted       uint64            `json:"evicted"`        // groups that were dropped at the bound: findings may be missing
+	Floor         bool              `json:"floor"`          // live the threshold is learned: here it is the written one, its floor
 	Overlap       *BacktestIncident `json:"overlap,omitempty"`
 }
 
@@ -86,7 +87,7 @@ func (s *Set) NewBacktest(rule string, from, to time.Time) (*Backtest, error) {
 	}
 	b.windows = s.NewWindows(WindowOptions{Only: r})
 	b.judge = detect.NewJudge(b.found, b.windows)
-	b.report = BacktestReport{Rule: r.ID, From: b.from, To: b.to}
+	b.report = BacktestReport{Rule: r.ID, From: b.from, To: b.to, Floor: r.Learned != nil}
 	return b, nil
 }
 

@@ -76,10 +76,6 @@ func (r *correlationReader) rules(v *yaml.Node, key string) {
 	for i, id := range r.c.Rules {
 		base := r.s.byID[id]
 		if base == nil {
-			if why, ok := r.l.leftOut[id]; ok {
-				r.l.fault(v, key, "%q was left out: %s", id, why)
-				continue
-			}
 			r.l.fault(v, key, "%q is not the name or id of a rule", id)
 			continue
 		}
@@ -133,7 +129,7 @@ func (r *correlationReader) bounds() {
 	r.l.eachKey(r.condition, atCondition, r.conditionKey)
 	n := r.condition
 	if len(c.Bounds) == 0 {
-		r.l.fault(n, atCondition, "want gte, gt, lte, lt or eq")
+		r.l.fault(n, atCondition, "want gte, gt, lte, lt, eq or neq")
 	}
 	wantsField := c.Type != EventCount && !c.Type.temporal()
 	if wantsField != (c.value != fieldNone) {
@@ -160,7 +156,7 @@ func (r *correlationReader) conditionKey(key string, k, v *yaml.Node) {
 	at := join(atCondition, key)
 	c := r.c
 	switch key {
-	case "gte", "gt", "lt", "lte", "eq":
+	case "gte", "gt", "lt", "lte", "eq", "neq":
 		f, err := strconv.ParseFloat(v.Value, 64)
 		if err != nil || f < 0 {
 			r.l.fault(v, at, "%s: want a number", nodeWord(v))
@@ -183,7 +179,7 @@ func (r *correlationReader) conditionKey(key string, k, v *yaml.Node) {
 		}
 		c.value, c.Field = id, id.spec().name
 	default:
-		r.l.fault(k, at, "unknown key: want gte, gt, lte, lt, eq, field or percentile")
+		r.l.fault(k, at, "unknown key: want gte, gt, lte, lt, eq, neq, field or percentile")
 	}
 }
 

@@ -106,6 +106,9 @@ func (c *detection) selection(n *yaml.Node, at string) node {
 	switch n.Kind {
 	case yaml.MappingNode:
 		var all andNode
+		if len(n.Content) == 0 {
+			c.l.fault(n, at, "an empty selection matches everything")
+		}
 		c.l.eachKey(n, at, func(key string, k, v *yaml.Node) {
 			if one := c.field(key, k, v, join(at, key)); one != nil {
 				all = append(all, one)
@@ -114,6 +117,9 @@ func (c *detection) selection(n *yaml.Node, at string) node {
 		return all
 	case yaml.SequenceNode:
 		var any orNode
+		if len(n.Content) == 0 {
+			c.l.fault(n, at, "an empty list")
+		}
 		for _, item := range n.Content {
 			item = resolved(item)
 			if item.Kind == yaml.ScalarNode {
@@ -217,6 +223,13 @@ func (c *detection) alternatives(id fieldID, m modifiers, values []*yaml.Node, a
 		c.l.fault(at, key, "an empty list")
 		return nil
 	}
+	if m.flags["expand"] {
+		var err error
+		if values, err = c.l.expanded(values); err != nil {
+			c.l.fault(at, key, "%v", err)
+			return nil
+		}
+	}
 	for _, v := range values {
 		v = resolved(v)
 		if v.Kind != yaml.ScalarNode {
@@ -236,9 +249,12 @@ func (c *detection) alternatives(id fieldID, m modifiers, values []*yaml.Node, a
 			any = append(any, n)
 		}
 		for _, p := range patterns {
-			if p.hasWildcards() {
+			switch {
+			case p.anything():
+				any = append(any, c.p.event(id, &exists{id, true}, "exists true"))
+			case p.hasWildcards():
 				globs = append(globs, p)
-			} else {
+			default:
 				plain = append(plain, p)
 			}
 		}
@@ -267,6 +283,9 @@ func (c *detection) value(id fieldID, m modifiers, v *yaml.Node) (node, []patter
 	spec := id.spec()
 	switch m.compare {
 	case "exists":
+		if v.Tag != "!!bool" && !strings.EqualFold(v.Value, "true") && !strings.EqualFold(v.Value, "false") {
+			return nil, nil, fmt.Errorf("exists: want true or false, found %q", v.Value)
+		}
 		return c.p.event(id, &exists{id, strings.EqualFold(v.Value, "true")}, "exists "+strings.ToLower(v.Value)), nil, nil
 	case "lt", "lte", "gt", "gte":
 		f, err := strconv.ParseFloat(v.Value, 64)
@@ -275,7 +294,7 @@ func (c *detection) value(id fieldID, m modifiers, v *yaml.Node) (node, []patter
 		}
 		return c.p.event(id, &number{id, m.compare, f}, m.compare+" "+v.Value), nil, nil
 	case "cidr":
-		p, err := netip.ParsePrefix(v.Value)
+		p, err := parseNetwork(v.Value)
 		if err != nil || id != fieldClientIP {
 			return nil, nil, fmt.Errorf("cidr compares the client's address with a network: field %s, value %q", spec.name, v.Value)
 		}
@@ -303,6 +322,14 @@ func (c *detection) value(id fieldID, m modifiers, v *yaml.Node) (node, []patter
 	return c.patterns(m, v.Value)
 }
 
+// parseNetwork reads a network in CIDR notation, or an address alone.
+func parseNetwork(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return addr.Prefix(addr.BitLen())
+	}
+	return netip.ParsePrefix(s)
+}
+
 func (c *detection) expression(id fieldID, m modifiers, source string) (node, error) {
 	flags := ""
 	for _, f := range []string{"i", "m", "s"} {
@@ -321,18 +348,7 @@ func (c *detection) expression(id fieldID, m modifiers, source string) (node, er
 }
 
 func (c *detection) patterns(m modifiers, source string) (node, []pattern, error) {
-	sources := []string{source}
-	if m.flags["expand"] {
-		var err error
-		if sources, err = expand(source, c.l.opts.Placeholders); err != nil {
-			return nil, nil, err
-		}
-	}
-	var ps []pattern
-	for _, s := range sources {
-		ps = append(ps, parsePattern(s))
-	}
-	ps, err := m.apply(ps)
+	ps, err := m.apply([]pattern{parsePattern(source)})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -181,7 +181,7 @@ func (t *tracker) excuse(w *Windows, ev *event.Event, emit detect.Emit) {
 		return
 	}
 	p := hash % partitions
-	if t.parts[p].n == [standings]int{} {
+	if t.filled>>p&1 == 0 {
 		return
 	}
 	g := t.table.find(hash ^ t.salt)
@@ -208,6 +208,7 @@ func (t *tracker) create(w *Windows, hash uint64, values func() []string, at tim
 	g := t.table.add(hash ^ t.salt)
 	t.table.push(&t.parts[p].lists[newcomer], g)
 	t.parts[p].n[newcomer]++
+	t.filled |= 1 << p
 	t.n++
 	t.room.charge(t, p, g.size())
 	if t.rule.Learned != nil && w.opts.Thresholds != nil {

@@ -21,7 +21,7 @@ var ruleKeys = map[string]keyReader{
 	"id":             func(l *loader, d *draft, key string, v *yaml.Node) { l.text(v, key, &d.UUID) },
 	"name":           func(l *loader, d *draft, key string, v *yaml.Node) { l.text(v, key, &d.ID) },
 	"description":    func(l *loader, d *draft, key string, v *yaml.Node) { l.text(v, key, &d.Description) },
-	"author":         func(l *loader, d *draft, key string, v *yaml.Node) { l.text(v, key, &d.Author) },
+	"author":         readAuthor,
 	"references":     func(l *loader, d *draft, key string, v *yaml.Node) { l.texts(v, key, &d.References) },
 	"falsepositives": func(l *loader, d *draft, key string, v *yaml.Node) { l.texts(v, key, &d.FalsePositives) },
 	"tags":           readTags,
@@ -63,9 +63,16 @@ func readExtension(l *loader, d *draft, at string, n *yaml.Node) {
 	})
 }
 
+func readAuthor(l *loader, d *draft, key string, v *yaml.Node) {
+	var names []string
+	l.texts(v, key, &names)
+	d.Author = strings.Join(names, ", ")
+}
+
 func readStatus(l *loader, d *draft, key string, v *yaml.Node) {
 	l.text(v, key, &d.Status)
 	switch d.Status {
+	case "": // the key alone
 	case "stable", "test", "experimental", "deprecated", "unsupported":
 	default:
 		l.fault(v, key, "%q: want stable, test, experimental, deprecated or unsupported", d.Status)
@@ -74,7 +81,7 @@ func readStatus(l *loader, d *draft, key string, v *yaml.Node) {
 
 func readLevel(l *loader, d *draft, key string, v *yaml.Node) {
 	l.text(v, key, &d.Level)
-	if d.Level == "informational" {
+	if d.Level == "informational" || d.Level == "" {
 		return
 	}
 	if _, err := detect.ParseSeverity(d.Level); err != nil {
@@ -251,7 +258,9 @@ func (l *loader) text(v *yaml.Node, key string, to *string) {
 		l.fault(v, key, "want a text, found %s", nodeWord(v))
 		return
 	}
-	*to = v.Value
+	if v.Tag != "!!null" {
+		*to = v.Value
+	}
 }
 
 func (l *loader) texts(v *yaml.Node, key string, to *[]string) {

@@ -53,6 +53,7 @@ type loader struct {
 	rules    []*draft
 	filters  []*draft
 	leftOut  map[string]string // by name and id: rules that cannot work on access logs, and why
+	lists    map[string]placeholders
 	faults   Faults
 	warnings Faults
 }
@@ -104,8 +105,8 @@ func (l *loader) readAll(fsys fs.FS) error {
 	})
 }
 
-// readFile reads the documents of one file. A collection in the old style (action: global) gives its keys to the
-// documents after it.
+// readFile reads the documents of one file. A collection in the old style gives the keys of one document (action: global)
+// to those after it, or those of a document to the next (action: repeat).
 func (l *loader) readFile(name string, data []byte) {
 	l.file = name
 	if len(data) > maxRuleFile {
@@ -113,7 +114,7 @@ func (l *loader) readFile(name string, data []byte) {
 		return
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
-	var global *yaml.Node
+	var global, former *yaml.Node
 	for {
 		var doc yaml.Node
 		err := dec.Decode(&doc)
@@ -143,15 +144,22 @@ func (l *loader) readFile(name string, data []byte) {
 		case action.Value != "repeat":
 			l.fault(action, "action", "%q: want global, reset or repeat", action.Value)
 		}
-		if global != nil {
+		if action, _ := child(n, "action"); action != nil && action.Value == "repeat" && former != nil {
+			n = merge(former, n)
+		} else if global != nil {
 			n = merge(global, n)
 		}
+		former = n
 		l.readDocument(n)
 	}
 }
 
-// readDocument reads one document, which an aggregation makes two rules of.
+// readDocument reads one document, which may hold lists instead of a rule, and which an aggregation makes two rules of.
 func (l *loader) readDocument(n *yaml.Node) {
+	if lists, _ := child(n, "placeholders"); lists != nil && len(n.Content) == 2 {
+		l.readPlaceholders(lists)
+		return
+	}
 	docs, reason := unaggregated(n)
 	if reason != "" {
 		d := &draft{layer: l.layer, node: n}
@@ -194,7 +202,7 @@ func (l *loader) readRule(n *yaml.Node) {
 		l.fault(n, "detection", "a rule has exactly one of detection, correlation and filter, this has %d", kinds)
 		return
 	}
-	if d.detection != nil {
+	if source, _ := child(n, "logsource"); d.detection != nil || d.filter != nil && source != nil {
 		if why := l.foreign(d); why != "" {
 			l.leaveOut(d, why)
 			return
@@ -235,6 +243,48 @@ func (l *loader) leaveOut(d *draft, why string) {
 	if d.UUID != "" {
 		l.leftOut[d.UUID] = why
 	}
+}
+
+// leaveOutDependents leaves out the correlations over rules that were left out, and those over these.
+func (l *loader) leaveOutDependents() {
+	known := map[string]bool{}
+	for _, d := range l.rules {
+		known[d.ID], known[d.UUID] = true, true
+	}
+	for found := true; found; {
+		found = false
+		l.rules = slices.DeleteFunc(l.rules, func(d *draft) bool {
+			list, missing := d.leftOutBase(l.leftOut, known)
+			if missing == "" {
+				return false
+			}
+			found = true
+			why := fmt.Sprintf("it stands on %q, which was left out", missing)
+			l.warn(d, list, "correlation.rules", "left out: %s", why)
+			known[d.ID], known[d.UUID] = false, false
+			l.leftOut[d.ID] = why
+			if d.UUID != "" {
+				l.leftOut[d.UUID] = why
+			}
+			return true
+		})
+	}
+}
+
+// leftOutBase is the first of the correlation's rules that was left out; empty when there is none.
+func (d *draft) leftOutBase(leftOut map[string]string, known map[string]bool) (list *yaml.Node, name string) {
+	if d.correlation == nil || d.correlation.Kind != yaml.MappingNode {
+		return nil, ""
+	}
+	if list, _ = child(d.correlation, "rules"); list == nil {
+		return nil, ""
+	}
+	for _, item := range append([]*yaml.Node{list}, list.Content...) {
+		if _, out := leftOut[resolved(item).Value]; out && !known[resolved(item).Value] {
+			return list, resolved(item).Value
+		}
+	}
+	return nil, ""
 }
 
 // accessLogs are the products whose access logs Sigma rules name by product and service, without a category.

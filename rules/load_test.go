@@ -40,6 +40,9 @@ func TestLoadFaults(t *testing.T) {
 	f(header+"  sel: {cs-uri|expand: '%paths%'}\n  condition: sel\n", `placeholder %paths% has no list`)
 	f(header+"  sel: {cs-uri: a}\n  condition: sel\nlevel: severe\nstatus: new\ncolour: red\n", `level: "severe"`, `status: "new"`, `colour: unknown key`)
 	f(header+"  sel: {cs-uri: a}\n  condition: sel\ngatewatch: {kind: x, sore: 1}\n", `gatewatch.kind: "x"`, `gatewatch.sore: unknown key`)
+	f(header+"  sel: {cs-uri|exists: perhaps}\n  condition: sel\n", `dir/x.yml:5: detection.sel.cs-uri|exists: exists: want true or false`)
+	f(header+"  sel: {}\n  condition: sel\n", `dir/x.yml:5: detection.sel: an empty selection`)
+	f(header+"  sel: []\n  condition: sel\n", `detection.sel: an empty list`)
 	f("title: T\ndetection: {sel: {cs-uri: a}, condition: sel}\n", "logsource: missing")
 	f("title: T\nlogsource: {category: webserver}\n", "exactly one of detection, correlation and filter")
 	f("title: C\ncorrelation: {type: event_count, rules: [gone], timespan: 5x, condition: {gte: 0, lt: 2}}\n",

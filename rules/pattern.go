@@ -37,6 +37,16 @@ func (p pattern) hasWildcards() bool {
 	return false
 }
 
+// anything reports whether the pattern is stars alone: whatever there is, as long as there is something.
+func (p pattern) anything() bool {
+	for i, w := range p.wild {
+		if !w || p.bytes[i] != '*' {
+			return false
+		}
+	}
+	return len(p.wild) > 0
+}
+
 func (p pattern) text() string { return string(p.bytes) }
 
 func (p pattern) lower() pattern {

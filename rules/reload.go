@@ -66,7 +66,7 @@ func (w *Windows) Reload(set *Set, emit detect.Emit) Reloaded {
 		former[t.rule.ID] = t
 	}
 	w.set, w.trackers, w.chains = set, nil, nil
-	w.bySig, w.excuses = map[string][]*tracker{}, map[string][]*tracker{}
+	w.led = map[string]*led{}
 	w.nextEnd = never
 	var out Reloaded
 	for _, r := range set.running(w.opts.Only) {
@@ -160,9 +160,9 @@ func (r *Rule) detections() []*Rule {
 // Recall gives the events that Beyond asks for, in judging order, to the rules that reach back further than limit, and to
 // them alone. What these find is known.
 func (w *Windows) Recall(limit time.Duration, events func(yield func(*event.Event)) error) error {
-	bySig, excuses, chains := w.bySig, w.excuses, w.chains
-	defer func() { w.bySig, w.excuses, w.chains = bySig, excuses, chains }()
-	w.bySig, w.excuses, w.chains = map[string][]*tracker{}, map[string][]*tracker{}, nil
+	all, chains := w.led, w.chains
+	defer func() { w.led, w.chains = all, chains }()
+	w.led, w.chains = map[string]*led{}, nil
 	for _, t := range w.beyond(limit) {
 		w.lead(t)
 	}

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"math/bits"
+
 	"github.com/gatewatch/gatewatch/detect"
 )
 
@@ -128,14 +130,18 @@ func (t *tracker) idlest(p uint64, at *group) *group {
 // expire forgets stale groups, each half timespan, a tick at least. Until then they cost memory and change nothing. It goes
 // by a grid of event time, so that what is forgotten does not depend on when it is called.
 func (t *tracker) expire(now int64) {
-	every := max(t.span/2, int64(detect.Tick))
-	edge := floorDiv(now, every) * every
-	if edge <= t.expired || t.n == 0 {
+	if t.n == 0 || now < t.due {
 		return
 	}
-	t.expired = edge
-	for p := range t.parts {
+	every := max(t.span/2, int64(detect.Tick))
+	edge := floorDiv(now, every) * every
+	t.due = edge + every
+	for filled := t.filled; filled != 0; filled &= filled - 1 {
+		p := bits.TrailingZeros64(filled)
 		t.expirePart(uint64(p), edge, nil)
+		if t.parts[p].n == [standings]int{} {
+			t.filled &^= 1 << p
+		}
 	}
 }
 

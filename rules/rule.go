@@ -118,7 +118,7 @@ type Correlation struct {
 
 // Bound is one comparison of a correlation's number.
 type Bound struct {
-	Op    string // gt, gte, lt, lte or eq
+	Op    string // gt, gte, lt, lte, eq or neq
 	Value float64
 }
 
@@ -132,6 +132,8 @@ func (b Bound) holds(v float64) bool {
 		return v < b.Value
 	case "lte":
 		return v <= b.Value
+	case "neq":
+		return v != b.Value
 	}
 	return v == b.Value
 }

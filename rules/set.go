@@ -14,6 +14,7 @@ type Set struct {
 	perEvent []*Rule // those over single events, by id
 	byID     map[string]*Rule
 	warnings Faults
+	opts     Options // with the lists that stand in the files
 
 	program    *program
 	signatures []string // sorted; what Match can write
@@ -26,6 +27,10 @@ func (s *Set) Rules() []*Rule { return s.rules }
 
 // Rule returns the rule with that id, or nil.
 func (s *Set) Rule(id string) *Rule { return s.byID[id] }
+
+// Options are those that the set was loaded with, and the lists that stand in its files: what further rules beside these
+// may refer to.
+func (s *Set) Options() Options { return s.opts }
 
 // Warnings are remarks about rules that load but cannot do all they say, such as a comparison of a field that access
 // logs never carry.
@@ -48,6 +53,9 @@ func (s *Set) Infos() []detect.Info {
 // compile turns the drafts into a set; faults are left in the loader.
 func (l *loader) compile() *Set {
 	s := &Set{program: newProgram(), byID: map[string]*Rule{}}
+	l.takePlaceholders()
+	s.opts = l.opts
+	l.leaveOutDependents()
 	for _, d := range l.rules {
 		s.byID[d.ID] = &d.Rule
 		if d.UUID != "" {
@@ -246,6 +254,10 @@ func (l *loader) applyFilter(s *Set, f *draft) {
 	l.texts(list, "filter.rules", &ids)
 	for _, id := range ids {
 		r := s.byID[id]
+		if why, out := l.leftOut[id]; r == nil && out {
+			l.warn(f, list, "filter.rules", "%q was left out: %s", id, why)
+			continue
+		}
 		if r == nil || r.Correlation != nil {
 			l.fault(list, "filter.rules", "%q is not the name or id of a detection rule", id)
 			continue

@@ -31,9 +31,10 @@ type tracker struct {
 	slot    int         // its place among the trackers; -1 before it has one
 	salt    uint64      // tells its groups from those of other rules
 	parts   [partitions]part
-	n       int // groups
+	n       int    // groups
+	filled  uint64 // a bit for each part that may have some
 	learned map[*group]learnedThreshold
-	expired int64 // event time up to which stale groups were forgotten
+	due     int64 // event time at which stale groups are forgotten next
 }
 
 // learnedThreshold is a threshold that was learned, which is higher than the written one.
@@ -43,7 +44,7 @@ type learnedThreshold struct {
 }
 
 func newTracker(w *Windows, r *Rule) *tracker {
-	t := &tracker{rule: r, end: never, table: w.table, room: &w.room, slot: -1, expired: -never, salt: xxhash.Sum64String(r.ID)}
+	t := &tracker{rule: r, end: never, table: w.table, room: &w.room, slot: -1, due: -never, salt: xxhash.Sum64String(r.ID)}
 	t.kind, t.signature, t.threshold = EventCount, r.ID, 1
 	t.span, t.by = int64(r.Quiet), &grouping{fields: []fieldID{fieldActor}}
 	if c := r.Correlation; c != nil {

@@ -40,9 +40,8 @@ type Windows struct {
 	set      *Set
 	opts     WindowOptions
 	trackers []*tracker
-	bySig    map[string][]*tracker
-	chains   []*tracker            // correlations over correlations, those first that others are over
-	excuses  map[string][]*tracker // by the signature that excuses their groups
+	led      map[string]*led
+	chains   []*tracker // correlations over correlations, those first that others are over
 
 	table      *groupTable
 	room       room
@@ -79,7 +78,7 @@ func (s *Set) NewWindows(opts WindowOptions) *Windows {
 		opts.Memory = defaultMemory
 	}
 	w := &Windows{
-		set: s, opts: opts, bySig: map[string][]*tracker{}, excuses: map[string][]*tracker{}, origins: map[origin]*origin{},
+		set: s, opts: opts, led: map[string]*led{}, origins: map[origin]*origin{},
 		nextClose: never, nextEnd: never, now: -never, swept: -never, table: newGroupTable(), room: room{share: opts.Memory / partitions},
 	}
 	for _, r := range s.running(opts.Only) {
@@ -130,10 +129,27 @@ func (w *Windows) lead(t *tracker) {
 		w.chains = append(w.chains, t)
 		return
 	}
-	w.bySig[t.signature] = append(w.bySig[t.signature], t)
+	l := w.ledBy(t.signature)
+	l.trackers = append(l.trackers, t)
 	if u := t.rule.Unless; u != nil {
-		w.excuses[u.Rule] = append(w.excuses[u.Rule], t)
+		l := w.ledBy(u.Rule)
+		l.excused = append(l.excused, t)
 	}
+}
+
+// led are the trackers that the events with a signature go to.
+type led struct {
+	trackers []*tracker
+	excused  []*tracker // those whose groups it excuses
+}
+
+func (w *Windows) ledBy(signature string) *led {
+	l := w.led[signature]
+	if l == nil {
+		l = &led{}
+		w.led[signature] = l
+	}
+	return l
 }
 
 // connect leads each chain's correlations to it, and puts the chains in order.
@@ -183,10 +199,14 @@ func (w *Windows) Observe(ev *event.Event, emit detect.Emit) {
 	}
 	w.observed++
 	for _, sig := range ev.Signatures {
-		for _, t := range w.excuses[sig] {
+		l := w.led[sig]
+		if l == nil {
+			continue
+		}
+		for _, t := range l.excused {
 			t.excuse(w, ev, emit)
 		}
-		for _, t := range w.bySig[sig] {
+		for _, t := range l.trackers {
 			t.observe(w, ev, emit)
 		}
 	}

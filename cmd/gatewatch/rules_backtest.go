@@ -80,7 +80,10 @@ func printBacktest(out io.Writer, r *client.BacktestAnswer) error {
 			o.Compared, o.Known, o.Confirmed, o.FalsePositive, o.New)
 	}
 	if r.Evicted > 0 {
-		_, _ = fmt.Fprintf(w, "%d groups were dropped at the bound: findings may be missing.\n\n", r.Evicted)
+		_, _ = fmt.Fprintf(w, "%d groups were given up for want of memory: findings may be missing.\n\n", r.Evicted)
+	}
+	if r.Floor {
+		_, _ = fmt.Fprint(w, "The rule's threshold is learned: live it may be higher than the written one, which was used here.\n\n")
 	}
 	_, _ = fmt.Fprintln(w, "DAY\tEVENTS\tMATCHED\tFINDINGS")
 	for _, d := range r.Days {
