@@ -239,6 +239,13 @@ var ownAttacks = map[string][]string{
 		"a@example.com%0ACc:b@example.org", "a@example.com\r\nBcc: b@example.org", "x%0aSubject: hi",
 		"a%0D%0ADATA%0D%0Ax", "x\nTo: b@example.org", "a\r\n.\r\nQUIT", "V100 CAPABILITY%0d%0aV101 FETCH 4791",
 	},
+	"disguised": {
+		"un\u200bion se\u200blect 1,2\u200b,3", "<scr\u202eipt>alert\u202e(1)</script>", "'al'+'ert'(1)", "top['al'+'ert'](1)",
+		"('\\141\\154\\145\\162\\164')(1)", "('sys'.'tem')('id')", "1' or json_extract('{}','$')=1--", "w^h^o^a^m^i",
+		"; reboot", "; kubectl get pods", "& schtasks /create /tn x", "; systemctl stop x", "| tasklist", "/etc/nginx/nginx.conf",
+		"/run/secrets/kubernetes.io/serviceaccount/token", "{\"py/object\":\"os.system\"}", "Process.spawn('id')",
+		"groovy.lang.GroovyShell", "1 union values(1,2)", "select version()", "1 and gtid_subset(@@version,0)",
+	},
 	"open_redirect": {
 		"//x.example.org", "///x.example.org/%2f..", "/\\x.example.org", "https:x.example.org",
 		"//x.example.org%2f@example.com", "https://example.com@x.example.org", "http:\\\\x.example.org",
