@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gatewatch/gatewatch/baseline"
@@ -55,36 +56,66 @@ func (h *history) Endpoints(ctx context.Context, snap baseline.Snapshot, fn func
 	if err := h.services(ctx, snap, late, fn); err != nil {
 		return err
 	}
-	service, method, route := newWords(), newWords(), newWords()
-	minutes, requests, client, server := newUint32Lists(), newUint32Lists(), newUint32Lists(), newUint32Lists()
-	var hash hashColumn
 	var series minuteSeries
 	var routes []eventRoute
 	endpoints := map[uint64]baseline.EndpointKey{}
-	sql, params := endpointHistorySQL(snap, late)
-	err = h.s.eachBlock(ctx, "read endpoint history", sql, params,
-		[]resultColumn{service, method, route, &hash, minutes, requests, client, server}, func(rows int) error {
-			for i := range rows {
-				k := baseline.EndpointKey{Service: service.row(i), Method: method.row(i), Route: route.row(i)}
-				if k.Whole() {
-					continue // what has no method and no route counts for its service alone
-				}
-				r := series.fold(minutes.row(i), requests.row(i), client.row(i), server.row(i))
-				r.Key = k
-				routes = append(routes, newEventRoute(r))
-				endpoints[hash.row(i)] = k
-				if err := fn(*r); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+	err = h.minutes(ctx, snap, late, func(hash uint64, k baseline.EndpointKey, rows *minuteRows) error {
+		if k.Whole() {
+			return nil // what has no method and no route counts for its service alone
+		}
+		r := series.fold(rows.minutes, rows.requests, rows.client, rows.server)
+		r.Key = k
+		routes = append(routes, newEventRoute(r))
+		endpoints[hash] = k
+		return fn(*r)
+	})
 	if err != nil {
 		return err
 	}
 	h.snap, h.late, h.untold, h.routes = snap, late, late || untold, mergeRoutes(routes)
 	h.endpoints = endpoints
 	return nil
+}
+
+// minuteRows is one endpoint's rows of endpoint_minutes: lists that are equally long.
+type minuteRows struct{ minutes, requests, client, server []uint32 }
+
+// minutes calls fn for every endpoint.
+func (h *history) minutes(ctx context.Context, snap baseline.Snapshot, late bool, fn func(uint64, baseline.EndpointKey, *minuteRows) error) error {
+	hash, service, method, route := newUint64s(), newWords(), newWords(), newWords()
+	minutes, requests, client, server := newUint32s(), newUint32s(), newUint32s(), newUint32s()
+	var run minuteRows
+	var of uint64
+	var k baseline.EndpointKey
+	flush := func() error {
+		if len(run.minutes) == 0 {
+			return nil
+		}
+		err := fn(of, k, &run)
+		run = minuteRows{run.minutes[:0], run.requests[:0], run.client[:0], run.server[:0]}
+		return err
+	}
+	sql, params := endpointHistorySQL(snap, late)
+	err := h.s.eachBlock(ctx, "read endpoint history", sql, params,
+		[]resultColumn{hash, service, method, route, minutes, requests, client, server}, func(rows int) error {
+			for i, n := range hash.numbers()[:rows] {
+				if n != of || len(run.minutes) == 0 {
+					if err := flush(); err != nil {
+						return err
+					}
+					of, k = n, baseline.EndpointKey{
+						Service: strings.Clone(service.row(i)), Method: strings.Clone(method.row(i)), Route: strings.Clone(route.row(i)),
+					}
+				}
+				run.minutes, run.requests = append(run.minutes, minutes.numbers()[i]), append(run.requests, requests.numbers()[i])
+				run.client, run.server = append(run.client, client.numbers()[i]), append(run.server, server.numbers()[i])
+			}
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	return flush()
 }
 
 // services reads the history of the services as a whole.
@@ -128,22 +159,40 @@ func (h *history) Actors(ctx context.Context, snap baseline.Snapshot, fn func(ba
 func (h *history) actors(ctx context.Context, snap baseline.Snapshot, p actorPass, fn func(baseline.ActorHours) error) error {
 	var user textColumn
 	var client addressColumn
-	hours, requests, sent := newUint32Lists(), newUint32Lists(), newInt64Lists()
-	counts, traits := newUint32Lists(), newUint64Lists()
+	hours, requests, sent, traits := newUint32s(), newUint32s(), newInt64s(), newUint64Lists()
 	series := newHourSeries(snap.ExcludedUsers())
+	var run actorRows
+	var name string
+	var address netip.Addr
+	flush := func() error {
+		if len(run.hours) == 0 {
+			return nil
+		}
+		err := fn(*series.fold(actorKey(name, address), run))
+		run = actorRows{run.hours[:0], run.requests[:0], run.bytes[:0], run.counts[:0], run.traits[:0]}
+		return err
+	}
 	sql, params := actorHistorySQL(snap, h.untold, p)
-	return h.s.eachBlock(ctx, "read actor history", sql, params,
-		[]resultColumn{&user, &client, hours, requests, sent, counts, traits}, func(rows int) error {
+	err := h.s.eachBlock(ctx, "read actor history", sql, params,
+		[]resultColumn{&user, &client, hours, requests, sent, traits}, func(rows int) error {
 			for i := range rows {
-				r := series.fold(actorKey(user.row(i), client.row(i)), actorRows{
-					hours: hours.row(i), requests: requests.row(i), bytes: sent.row(i), counts: counts.row(i), traits: traits.row(i),
-				})
-				if err := fn(*r); err != nil {
-					return err
+				if len(run.hours) == 0 || string(user.col.RowBytes(i)) != name || client.row(i) != address {
+					if err := flush(); err != nil {
+						return err
+					}
+					name, address = user.row(i), client.row(i)
 				}
+				seen := traits.row(i)
+				run.hours, run.requests = append(run.hours, hours.numbers()[i]), append(run.requests, requests.numbers()[i])
+				run.bytes, run.counts = append(run.bytes, sent.numbers()[i]), append(run.counts, len(seen))
+				run.traits = append(run.traits, seen...)
 			}
 			return nil
 		})
+	if err != nil {
+		return err
+	}
+	return flush()
 }
 
 // Objects implements baseline.History.
@@ -152,29 +201,51 @@ func (h *history) Objects(ctx context.Context, snap baseline.Snapshot, fn func(b
 	if err != nil {
 		return err
 	}
-	service, method, route := newWords(), newWords(), newWords()
-	var user textColumn
+	hash, service, method, route := newUint64s(), newWords(), newWords(), newWords()
+	var user, states textColumn
 	var client addressColumn
-	hours, states := newUint32Lists(), newTextLists()
+	hours := newUint32s()
 	var series objectSeries
-	var list [][]byte
+	var run stateRows
+	var of uint64
+	var name string
+	var address netip.Addr
+	var k baseline.EndpointKey
+	flush := func() error {
+		if len(run.hours) == 0 {
+			return nil
+		}
+		r, err := series.fold(run.hours, run.states())
+		if err != nil {
+			return fmt.Errorf("read object history: %w", err)
+		}
+		r.Key, r.Actor = k, actorKey(name, address)
+		run.reset()
+		return fn(*r)
+	}
 	sql, params := objectHistorySQL(snap, late)
-	return h.s.eachBlock(ctx, "read object history", sql, params,
-		[]resultColumn{service, method, route, &user, &client, hours, states}, func(rows int) error {
-			for i := range rows {
-				list = states.row(i, list[:0])
-				r, err := series.fold(hours.row(i), list)
-				if err != nil {
-					return fmt.Errorf("read object history: %w", err)
+	err = h.s.eachBlock(ctx, "read object history", sql, params,
+		[]resultColumn{hash, service, method, route, &user, &client, hours, &states}, func(rows int) error {
+			for i, n := range hash.numbers()[:rows] {
+				if len(run.hours) == 0 || n != of || string(user.col.RowBytes(i)) != name || client.row(i) != address {
+					if err := flush(); err != nil {
+						return err
+					}
+					if n != of || k.Whole() {
+						k = baseline.EndpointKey{
+							Service: strings.Clone(service.row(i)), Method: strings.Clone(method.row(i)), Route: strings.Clone(route.row(i)),
+						}
+					}
+					of, name, address = n, user.row(i), client.row(i)
 				}
-				r.Key = baseline.EndpointKey{Service: service.row(i), Method: method.row(i), Route: route.row(i)}
-				r.Actor = actorKey(user.row(i), client.row(i))
-				if err := fn(*r); err != nil {
-					return err
-				}
+				run.add(hours.numbers()[i], states.col.RowBytes(i))
 			}
 			return nil
 		})
+	if err != nil {
+		return err
+	}
+	return flush()
 }
 
 func actorKey(user string, client netip.Addr) baseline.ActorKey {

@@ -194,16 +194,16 @@ func (h *history) Shapes(ctx context.Context, snap baseline.Snapshot, fn func(ba
 	if _, err := h.later(ctx, snap); err != nil {
 		return err
 	}
-	var endpoint hashColumn
+	endpoint := newUint64s()
 	hours, successes, anonymous, timed, sized := newUint32Lists(), newUint32Lists(), newUint32Lists(), newUint32Lists(), newUint32Lists()
 	duration, size := newFloat32Lists(), newFloat32Lists()
-	columns := []resultColumn{&endpoint, hours, successes, anonymous, timed, duration, sized, size}
+	columns := []resultColumn{endpoint, hours, successes, anonymous, timed, duration, sized, size}
 	answers := func(r *eventRoute) uint64 { return max(r.hours*hourAnswers, r.requests) }
 	for _, p := range passes(h.routes, answers, h.passAnswers) {
 		sql, params := shapeHistorySQL(snap, p)
 		err := h.s.eachBlock(ctx, "read answer history", sql, params, columns, func(rows int) error {
 			for i := range rows {
-				key, ok := h.endpoints[endpoint.row(i)]
+				key, ok := h.endpoints[endpoint.numbers()[i]]
 				if !ok {
 					continue // nothing is learned of an endpoint without requests
 				}

@@ -6,6 +6,11 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
 )
@@ -45,16 +50,32 @@ func (c *textColumn) dest() any               { return &c.one }
 func (c *textColumn) keep()                   { c.col.Append(c.one) }
 func (c *textColumn) row(i int) string        { return c.col.Row(i) }
 
-// hashColumn is a UInt64.
-type hashColumn struct {
-	col chproto.ColUInt64
-	one uint64
+// numberColumn is a column of numbers; numbers are its rows.
+type numberColumn[T any] struct {
+	col     chproto.ColResult
+	numbers func() []T
+	add     func(T)
+	one     T
 }
 
-func (c *hashColumn) data() chproto.ColResult { return &c.col }
-func (c *hashColumn) dest() any               { return &c.one }
-func (c *hashColumn) keep()                   { c.col.Append(c.one) }
-func (c *hashColumn) row(i int) uint64        { return c.col.Row(i) }
+func newUint32s() *numberColumn[uint32] {
+	col := new(chproto.ColUInt32)
+	return &numberColumn[uint32]{col: col, numbers: func() []uint32 { return *col }, add: col.Append}
+}
+
+func newUint64s() *numberColumn[uint64] {
+	col := new(chproto.ColUInt64)
+	return &numberColumn[uint64]{col: col, numbers: func() []uint64 { return *col }, add: col.Append}
+}
+
+func newInt64s() *numberColumn[int64] {
+	col := new(chproto.ColInt64)
+	return &numberColumn[int64]{col: col, numbers: func() []int64 { return *col }, add: col.Append}
+}
+
+func (c *numberColumn[T]) data() chproto.ColResult { return c.col }
+func (c *numberColumn[T]) dest() any               { return &c.one }
+func (c *numberColumn[T]) keep()                   { c.add(c.one) }
 
 // addressColumn is an IPv6.
 type addressColumn struct {
@@ -84,11 +105,6 @@ func newUint64Lists() *listColumn[uint64] {
 	return &listColumn[uint64]{col: chproto.NewArray[uint64](values), flat: func() []uint64 { return *values }}
 }
 
-func newInt64Lists() *listColumn[int64] {
-	values := new(chproto.ColInt64)
-	return &listColumn[int64]{col: chproto.NewArray[int64](values), flat: func() []int64 { return *values }}
-}
-
 func newFloat32Lists() *listColumn[float32] {
 	values := new(chproto.ColFloat32)
 	return &listColumn[float32]{col: chproto.NewArray[float32](values), flat: func() []float32 { return *values }}
@@ -102,31 +118,6 @@ func (c *listColumn[T]) keep()                   { c.col.Append(c.one) }
 func (c *listColumn[T]) row(i int) []T {
 	from, to := bounds(c.col.Offsets, i)
 	return c.flat()[from:to:to]
-}
-
-// textListColumn is an Array(String).
-type textListColumn struct {
-	col    *chproto.ColArr[string]
-	values *chproto.ColStr
-	one    []string
-}
-
-func newTextLists() *textListColumn {
-	values := new(chproto.ColStr)
-	return &textListColumn{col: chproto.NewArray[string](values), values: values}
-}
-
-func (c *textListColumn) data() chproto.ColResult { return c.col }
-func (c *textListColumn) dest() any               { return &c.one }
-func (c *textListColumn) keep()                   { c.col.Append(c.one) }
-
-// row appends a row's list to list. The bytes are the column's own until the next block.
-func (c *textListColumn) row(i int, list [][]byte) [][]byte {
-	from, to := bounds(c.col.Offsets, i)
-	for ; from < to; from++ {
-		list = append(list, c.values.RowBytes(from))
-	}
-	return list
 }
 
 func bounds(ends []uint64, i int) (from, to int) {
@@ -153,11 +144,15 @@ func (s *Store) eachBlock(ctx context.Context, action, sql string, params map[st
 	in := bufio.NewReaderSize(body, 1<<20)
 	r := chproto.NewReader(in) // reads from in itself, which is large enough
 	for {
-		if _, err := in.Peek(1); err != nil {
+		head, err := in.Peek(len(brokenOff))
+		if len(head) == 0 {
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			return wrap(action, err)
+		}
+		if string(head) == brokenOff {
+			return wrap(action, exceptionOf(in))
 		}
 		var block chproto.Block
 		if err := block.DecodeRawBlock(r, 0, targets(columns)); err != nil {
@@ -171,6 +166,27 @@ func (s *Store) eachBlock(ctx context.Context, action, sql string, params map[st
 			return err
 		}
 	}
+}
+
+// brokenOff begins what follows the last block of a statement that failed midway: the exception, framed.
+const brokenOff = "\r\n__exception__\r\n"
+
+var exceptionCode = regexp.MustCompile(`Code: (\d+)`)
+
+// exceptionOf reads such an exception.
+func exceptionOf(in io.Reader) error {
+	const most = 16 << 10
+	text, err := io.ReadAll(io.LimitReader(in, most))
+	if err != nil && len(text) == 0 {
+		return err
+	}
+	ex := &clickhouse.Exception{Name: "DB::Exception", Message: strings.TrimSpace(strings.TrimPrefix(string(text), brokenOff))}
+	if m := exceptionCode.FindStringSubmatch(ex.Message); m != nil {
+		if n, err := strconv.ParseInt(m[1], 10, 32); err == nil {
+			ex.Code = int32(n)
+		}
+	}
+	return ex
 }
 
 // targets empties the columns and makes them what a block is decoded to.

@@ -106,6 +106,32 @@ func (m *minuteSeries) close() {
 	*h = hourOfSlots{}
 }
 
+// stateRows is one reader's rows of object_hours: hours and as many states.
+type stateRows struct {
+	hours []uint32
+	bytes []byte // of all states
+	ends  []int
+	list  [][]byte
+}
+
+func (r *stateRows) add(hour uint32, state []byte) {
+	r.hours, r.bytes = append(r.hours, hour), append(r.bytes, state...)
+	r.ends = append(r.ends, len(r.bytes))
+}
+
+func (r *stateRows) reset() { r.hours, r.bytes, r.ends = r.hours[:0], r.bytes[:0], r.ends[:0] }
+
+// states returns them apart; they are valid until reset.
+func (r *stateRows) states() [][]byte {
+	r.list = r.list[:0]
+	from := 0
+	for _, end := range r.ends {
+		r.list = append(r.list, r.bytes[from:end])
+		from = end
+	}
+	return r.list
+}
+
 // objectSeries counts what one reader read through one endpoint, by the hour and by the day.
 type objectSeries struct {
 	order  []int32

@@ -24,7 +24,7 @@ const (
 type actorRows struct {
 	hours, requests []uint32
 	bytes           []int64
-	counts          []uint32
+	counts          []int
 	traits          []uint64
 }
 
@@ -60,7 +60,7 @@ func (a *hourSeries) fold(key baseline.ActorKey, rows actorRows) *baseline.Actor
 	a.agents, a.routes, a.ever, a.countries, a.ends = a.agents[:0], a.routes[:0], a.ever[:0], a.countries[:0], a.ends[:0]
 	end := 0
 	for _, n := range rows.counts {
-		end += int(n)
+		end += n
 		a.ends = append(a.ends, end)
 	}
 	order := inOrder(rows.hours, a.order)
@@ -86,7 +86,7 @@ func (a *hourSeries) fold(key baseline.ActorKey, rows actorRows) *baseline.Actor
 		}
 		a.hour(h, rows.requests[at], rows.bytes[at])
 		if !leavesOut(excluded, h) {
-			a.see(rows.traits[a.ends[at]-int(rows.counts[at]) : a.ends[at]])
+			a.see(rows.traits[a.ends[at]-rows.counts[at] : a.ends[at]])
 		}
 	}
 	if len(rows.hours) > 0 {

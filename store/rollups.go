@@ -74,12 +74,9 @@ func (r rollup) source(st *statement, s baseline.Snapshot, fromEvents bool, more
 
 func seconds(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
 
-// inKeyOrder lets a GROUP BY that begins with a rollup's key hand over its groups as it goes, without keeping any. What a
-// group holds is left as it lies in the rollup and put together by this program: see minuteSeries and its neighbours.
-const inKeyOrder = "\nSETTINGS optimize_aggregation_in_order = 1"
-
-// inSmallBlocks keeps a result of long lists, which is not made as it goes, out of this program's memory.
-const inSmallBlocks = ", max_block_size = 8192"
+// Rows of entities are read in the order of the rollup's key and put together by this program: see minuteSeries and its
+// neighbours. The engine then keeps nothing, whatever the size of the rollup; lists of each entity would have to fit into its
+// memory all together.
 
 // serviceHistorySQL reads the hours of every service as a whole.
 func serviceHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
@@ -116,32 +113,28 @@ const endpointHash = "sipHash64(route) + 3 * sipHash64(method) + 5 * sipHash64(s
 // endpointHistorySQL reads the minutes of every endpoint.
 func endpointHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
 	st := newStatement()
-	sql := `SELECT service, method, route, ` + endpointHash + `, groupArray(toUnixTimestamp(minute)), groupArray(toUInt32(requests)),
-  groupArray(toUInt32(client_errors)), groupArray(toUInt32(server_errors))
+	sql := `SELECT ` + endpointHash + `, service, method, route, toUnixTimestamp(minute), toUInt32(requests), toUInt32(client_errors),
+  toUInt32(server_errors)
 FROM ` + endpointRollup.source(st, s, fromEvents) + `
-GROUP BY service, method, route` + inKeyOrder
+ORDER BY service, route, method, minute`
 	return sql, st.params
 }
 
 // actorHistorySQL reads the hours of every user and client: requests, bytes, and as many traits as they have.
 func actorHistorySQL(s baseline.Snapshot, fromEvents bool, p actorPass) (string, map[string]string) {
 	st := newStatement()
-	sql := `SELECT user, client_ip, groupArray(toUnixTimestamp(hour)), groupArray(toUInt32(requests)), groupArray(toInt64(bytes_out)),
-  groupArray(toUInt32(length(traits))), groupArrayArray(traits)
+	sql := `SELECT user, client_ip, toUnixTimestamp(hour), toUInt32(requests), toInt64(bytes_out), CAST(traits AS Array(UInt64))
 FROM ` + actorRollup.source(st, s, fromEvents, p.conditions()...) + `
-GROUP BY user, client_ip` + inKeyOrder
-	if fromEvents {
-		sql += inSmallBlocks
-	}
+ORDER BY user, client_ip`
 	return sql, st.params
 }
 
 // objectHistorySQL reads the states of distinct objects of every reader of every endpoint.
 func objectHistorySQL(s baseline.Snapshot, fromEvents bool) (string, map[string]string) {
 	st := newStatement()
-	sql := `SELECT service, method, route, user, client_ip, groupArray(toUnixTimestamp(hour)), groupArray(CAST(objects AS String))
+	sql := `SELECT ` + endpointHash + `, service, method, route, user, client_ip, toUnixTimestamp(hour), CAST(objects AS String)
 FROM ` + objectRollup.source(st, s, fromEvents) + `
-GROUP BY service, method, route, user, client_ip` + inKeyOrder
+ORDER BY service, route, method, user, client_ip`
 	return sql, st.params
 }
 
