@@ -6,11 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/netip"
-	"regexp"
-	"strconv"
-	"strings"
-
-	"github.com/ClickHouse/clickhouse-go/v2"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
 )
@@ -144,15 +139,12 @@ func (s *Store) eachBlock(ctx context.Context, action, sql string, params map[st
 	in := bufio.NewReaderSize(body, 1<<20)
 	r := chproto.NewReader(in) // reads from in itself, which is large enough
 	for {
-		head, err := in.Peek(len(brokenOff))
-		if len(head) == 0 {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
+		// A statement that fails midway ends with the driver's error, after the line break that begins its frame.
+		switch head, err := in.Peek(len("\r\n") + 1); {
+		case err != nil && !errors.Is(err, io.EOF):
 			return wrap(action, err)
-		}
-		if string(head) == brokenOff {
-			return wrap(action, exceptionOf(in))
+		case len(head) == 0:
+			return nil
 		}
 		var block chproto.Block
 		if err := block.DecodeRawBlock(r, 0, targets(columns)); err != nil {
@@ -166,27 +158,6 @@ func (s *Store) eachBlock(ctx context.Context, action, sql string, params map[st
 			return err
 		}
 	}
-}
-
-// brokenOff begins what follows the last block of a statement that failed midway: the exception, framed.
-const brokenOff = "\r\n__exception__\r\n"
-
-var exceptionCode = regexp.MustCompile(`Code: (\d+)`)
-
-// exceptionOf reads such an exception.
-func exceptionOf(in io.Reader) error {
-	const most = 16 << 10
-	text, err := io.ReadAll(io.LimitReader(in, most))
-	if err != nil && len(text) == 0 {
-		return err
-	}
-	ex := &clickhouse.Exception{Name: "DB::Exception", Message: strings.TrimSpace(strings.TrimPrefix(string(text), brokenOff))}
-	if m := exceptionCode.FindStringSubmatch(ex.Message); m != nil {
-		if n, err := strconv.ParseInt(m[1], 10, 32); err == nil {
-			ex.Code = int32(n)
-		}
-	}
-	return ex
 }
 
 // targets empties the columns and makes them what a block is decoded to.
