@@ -53,12 +53,7 @@ func (s *Server) listAudit(c echo.Context) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	list := []auditEntry{}
-	err := s.deps.Store.Audit(c.Request().Context(), from, to, beforeID, limit+1,
-		func(id string, at time.Time, actor, role, action, target, remote, detail string) error {
-			list = append(list, auditEntry{id, at, actor, role, action, target, remote, detail})
-			return nil
-		})
+	list, err := s.auditPage(c, from, to, beforeID, limit+1)
 	if err != nil {
 		return unavailable("the store did not answer", err)
 	}
@@ -72,4 +67,47 @@ func (s *Server) listAudit(c echo.Context) error {
 	}
 	out["audit"] = list
 	return c.JSON(http.StatusOK, out)
+}
+
+// auditPage reads entries of [from, to), the newest first; with an id those of the moment to that come behind it as well.
+func (s *Server) auditPage(c echo.Context, from, to time.Time, beforeID string, limit int) ([]auditEntry, error) {
+	list := []auditEntry{}
+	err := s.deps.Store.Audit(c.Request().Context(), from, to, beforeID, limit,
+		func(id string, at time.Time, actor, role, action, target, remote, detail string) error {
+			list = append(list, auditEntry{id, at, actor, role, action, target, remote, detail})
+			return nil
+		})
+	return list, err
+}
+
+// auditColumns are those of the CSV form.
+var auditColumns = []string{"id", "time", "actor", "role", "action", "target", "remote", "detail"}
+
+// exportAudit answers GET /v1/audit/export: all entries of a period, one JSON object a line or CSV.
+func (s *Server) exportAudit(c echo.Context) error {
+	p := s.query(c)
+	from, to := p.time("since"), p.time("until")
+	form := p.form(formNDJSON, formCSV)
+	if err := p.err(); err != nil {
+		return err
+	}
+	if err := s.record(c, "audit.export", "", c.Request().URL.RawQuery); err != nil {
+		return err
+	}
+	page, err := s.auditPage(c, from, to, "", maxEventPage)
+	if err != nil {
+		return unavailable("the store did not answer", err)
+	}
+	out, err := newLines(c, form, shape[auditEntry]{columns: auditColumns, row: func(e auditEntry) ([]string, error) {
+		return []string{e.ID, stamp(e.Time), e.Actor, e.Role, e.Action, e.Target, e.Remote, e.Detail}, nil
+	}})
+	for err == nil {
+		if err = out.write(page); err != nil || len(page) < maxEventPage {
+			return err
+		}
+		last := page[len(page)-1]
+		page, err = s.auditPage(c, from, last.Time, last.ID, maxEventPage)
+	}
+	breakOff()
+	return nil
 }

@@ -58,7 +58,7 @@ func (s *Server) authorize(a access, next echo.HandlerFunc) echo.HandlerFunc {
 			p.challenge, p.cause = true, err
 			return p
 		}
-		if wait, ok := s.limits.take(key.ID, s.now()); !ok {
+		if wait, ok := s.limits.take(key, s.now()); !ok {
 			s.metrics.refused.WithLabelValues("rate").Inc()
 			p := problem(http.StatusTooManyRequests, "this key makes more requests than its limit allows")
 			p.retryAfter = max(1, int(wait.Seconds()+0.999))
@@ -87,14 +87,19 @@ type limiters struct {
 	byKey map[string]*rate.Limiter
 }
 
-// take takes one token; when there is none it returns how long to wait for one.
-func (l *limiters) take(key string, now time.Time) (time.Duration, bool) {
+// take takes one token; when there is none it returns how long to wait for one. A key with a limit of its own may save up two
+// seconds of it.
+func (l *limiters) take(key Key, now time.Time) (time.Duration, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b, ok := l.byKey[key]
+	b, ok := l.byKey[key.ID]
 	if !ok {
-		b = rate.NewLimiter(l.perSecond, l.burst)
-		l.byKey[key] = b
+		perSecond, burst := l.perSecond, l.burst
+		if key.RatePerSecond > 0 {
+			perSecond, burst = rate.Limit(key.RatePerSecond), max(1, int(2*key.RatePerSecond))
+		}
+		b = rate.NewLimiter(perSecond, burst)
+		l.byKey[key.ID] = b
 	}
 	r := b.ReserveN(now, 1)
 	if wait := r.DelayFrom(now); wait > 0 {

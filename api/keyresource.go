@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -49,6 +50,9 @@ func describeKey(k Key) string {
 	text := k.Name + " as " + string(k.Role)
 	if len(k.Services) > 0 {
 		text += " for " + strings.Join(k.Services, ", ")
+	}
+	if k.RatePerSecond > 0 {
+		text += fmt.Sprintf(", %v requests a second", k.RatePerSecond)
 	}
 	return text
 }

@@ -20,11 +20,14 @@ import (
 // Key is an API key as people see it. The key itself is shown once, when it is made; what is kept is its SHA-256, which
 // is enough for 256 random bits.
 type Key struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Role      Role      `json:"role"`
-	Services  []string  `json:"services,omitempty"` // that it is for, sorted; empty: all
-	Prefix    string    `json:"prefix"`             // the key's beginning
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Role     Role     `json:"role"`
+	Services []string `json:"services,omitempty"` // that it is for, sorted; empty: all
+	// RatePerSecond is how many requests it may make; 0: api.rate_per_second of the configuration.
+	RatePerSecond float64 `json:"rate_per_second,omitempty"`
+
+	Prefix    string    `json:"prefix"` // the key's beginning
 	CreatedAt time.Time `json:"created_at"`
 	CreatedBy string    `json:"created_by"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
@@ -102,7 +105,15 @@ type NewKey struct {
 	Role      Role      `json:"role"`
 	Services  []string  `json:"services,omitempty"`  // that it may see and change; empty: all
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero: never
+	// RatePerSecond is how many requests it may make; 0: what the configuration says.
+	RatePerSecond float64 `json:"rate_per_second,omitempty"`
 }
+
+// The limits that a key may have of its own, in requests a second.
+const (
+	leastRate = 0.1
+	mostRate  = 100_000
+)
 
 // maxKeyName bounds a key's name, in bytes.
 const maxKeyName = 100
@@ -120,7 +131,7 @@ func (k *Keys) Create(ctx context.Context, n NewKey, actor string) (key Key, sec
 	prefix := "gw_" + id
 	secret = prefix + "_" + base64.RawURLEncoding.EncodeToString(random[4:])
 	r := &keyRow{Key: Key{
-		ID: "key_" + id, Name: n.Name, Role: n.Role, Services: n.Services, Prefix: prefix,
+		ID: "key_" + id, Name: n.Name, Role: n.Role, Services: n.Services, RatePerSecond: n.RatePerSecond, Prefix: prefix,
 		CreatedAt: k.now().UTC(), CreatedBy: actor, ExpiresAt: n.ExpiresAt.UTC(),
 	}, Hash: hashKey(secret)}
 	k.write.Lock()
@@ -145,6 +156,9 @@ func (k *Keys) check(n *NewKey) (err error) {
 	}
 	if !n.ExpiresAt.IsZero() && !n.ExpiresAt.After(k.now()) {
 		return badField("expires_at", "want a time to come")
+	}
+	if r := n.RatePerSecond; r != 0 && (r < leastRate || r > mostRate) {
+		return badField("rate_per_second", fmt.Sprintf("%v: want %v to %d requests a second, or 0 for what the configuration says", r, leastRate, mostRate))
 	}
 	n.Services, err = checkServices(n.Services)
 	return err

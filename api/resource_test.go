@@ -376,7 +376,7 @@ func TestAdminSocket(t *testing.T) {
 	var key client.Key
 	var err error
 	for range 1000 { // until it listens
-		if key, err = c.CreateKey(ctx, "ci", "agent", []string{"shop"}, noon.AddDate(10, 0, 0)); !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
+		if key, err = c.CreateKey(ctx, client.NewKey{Name: "ci", Role: "agent", Services: []string{"shop"}, ExpiresAt: noon.AddDate(10, 0, 0)}); !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
 			break
 		}
 	}

@@ -120,6 +120,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/v1/privacy/erasures", admins, s.listErasures},
 		{http.MethodPost, "/v1/privacy/erasures", admins, s.erase},
 		{http.MethodGet, "/v1/audit", admins, s.listAudit},
+		{http.MethodGet, "/v1/audit/export", admins, s.exportAudit},
 		{http.MethodGet, "/v1/keys", admins, s.listKeys},
 		{http.MethodPost, "/v1/keys", admins, s.createKey},
 		{http.MethodDelete, "/v1/keys/:id", admins, s.revokeKey},

@@ -412,6 +412,52 @@ func TestIngestOfAService(t *testing.T) {
 	}
 }
 
+// A key may have a limit of its own, which is neither the configuration's nor another key's.
+func TestRateOfAKey(t *testing.T) {
+	b := newBench(t)
+	for _, rate := range []string{"-1", "0.01", "1e9", `"fast"`} {
+		res := b.ask(RoleAdmin, "POST", "/v1/keys", `{"name":"x","role":"viewer","rate_per_second":`+rate+`}`)
+		if res.StatusCode != 400 || !res.problem(t).names("rate_per_second") {
+			t.Errorf("%s: %d %s", rate, res.StatusCode, res.body)
+		}
+	}
+	var made madeKey
+	b.ask(RoleAdmin, "POST", "/v1/keys", `{"name":"x","role":"viewer","rate_per_second":2}`).into(t, &made)
+	b.secrets[RoleViewer] = made.Secret
+	for i := range 5 {
+		res := b.ask(RoleViewer, "GET", "/v1/incidents", "")
+		if want := map[bool]int{true: 200, false: 429}[i < 4]; res.StatusCode != want { // the clock stands still
+			t.Errorf("request %d: %d, want %d", i+1, res.StatusCode, want)
+		}
+	}
+	if res := b.ask(RoleAnalyst, "GET", "/v1/incidents", ""); res.StatusCode != 200 {
+		t.Errorf("another key: %d", res.StatusCode)
+	}
+}
+
+// The whole audit comes out, over pages, with an entry about who took it.
+func TestAuditExport(t *testing.T) {
+	b := newBench(t)
+	for i := range 2500 { // several a moment, so that a page ends within one
+		b.store.audit = append(b.store.audit, auditEntry{ID: fmt.Sprintf("aud_%05d", i), Time: noon.Add(time.Duration(i/7) * time.Second), Actor: "=cmd()", Role: "admin", Action: "test"})
+	}
+	res := b.ask(RoleAdmin, "GET", "/v1/audit/export", "")
+	ids := map[string]bool{}
+	for line := range strings.Lines(res.body) {
+		var e auditEntry
+		if err := json.Unmarshal([]byte(line), &e); err != nil || ids[e.ID] {
+			t.Fatalf("%s: %v", line, err)
+		}
+		ids[e.ID] = true
+	}
+	if len(ids) != 2501 || !strings.Contains(res.body, `"action":"audit.export"`) {
+		t.Errorf("%d entries, want 2501", len(ids))
+	}
+	if res := b.ask(RoleAdmin, "GET", "/v1/audit/export?format=csv", ""); !strings.HasPrefix(res.body, "id,time,actor") || !strings.Contains(res.body, "'=cmd()") {
+		t.Errorf("%.200s", res.body)
+	}
+}
+
 func TestServicesOfKeys(t *testing.T) {
 	b := newBench(t)
 	res := b.ask(RoleAdmin, "POST", "/v1/keys", `{"name":"x","role":"viewer","services":["web","shop","web"]}`)

@@ -48,17 +48,18 @@ func (c *Client) PatchIncident(ctx context.Context, id string, version uint64, p
 
 // Key is an API key as the server describes it. Secret is only there in the answer to its creation.
 type Key struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Role      string    `json:"role"`
-	Services  []string  `json:"services,omitempty"` // that it is for; empty: all
-	Prefix    string    `json:"prefix"`
-	CreatedAt time.Time `json:"created_at"`
-	CreatedBy string    `json:"created_by"`
-	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	RevokedAt time.Time `json:"revoked_at,omitzero"`
-	LastUsed  time.Time `json:"last_used,omitzero"`
-	Secret    string    `json:"key,omitempty"`
+	ID            string    `json:"id"`
+	Name          string    `json:"name"`
+	Role          string    `json:"role"`
+	Services      []string  `json:"services,omitempty"` // that it is for; empty: all
+	RatePerSecond float64   `json:"rate_per_second,omitempty"`
+	Prefix        string    `json:"prefix"`
+	CreatedAt     time.Time `json:"created_at"`
+	CreatedBy     string    `json:"created_by"`
+	ExpiresAt     time.Time `json:"expires_at,omitzero"`
+	RevokedAt     time.Time `json:"revoked_at,omitzero"`
+	LastUsed      time.Time `json:"last_used,omitzero"`
+	Secret        string    `json:"key,omitempty"`
 }
 
 // Keys returns all keys.
@@ -70,16 +71,19 @@ func (c *Client) Keys(ctx context.Context) ([]Key, error) {
 	return out.Keys, err
 }
 
-// CreateKey makes a key for the services, for all when there are none; a zero expiry means never.
-func (c *Client) CreateKey(ctx context.Context, name, role string, services []string, expires time.Time) (Key, error) {
-	in := struct {
-		Name      string    `json:"name"`
-		Role      string    `json:"role"`
-		Services  []string  `json:"services,omitempty"`
-		ExpiresAt time.Time `json:"expires_at,omitzero"`
-	}{name, role, services, expires}
+// NewKey is what a key is made of.
+type NewKey struct {
+	Name          string    `json:"name"`
+	Role          string    `json:"role"`
+	Services      []string  `json:"services,omitempty"`        // none: all
+	RatePerSecond float64   `json:"rate_per_second,omitempty"` // 0: as configured
+	ExpiresAt     time.Time `json:"expires_at,omitzero"`       // zero: never
+}
+
+// CreateKey makes a key.
+func (c *Client) CreateKey(ctx context.Context, n NewKey) (Key, error) {
 	var k Key
-	err := c.do(ctx, http.MethodPost, "/v1/keys", nil, nil, in, &k)
+	err := c.do(ctx, http.MethodPost, "/v1/keys", nil, nil, n, &k)
 	return k, err
 }
 

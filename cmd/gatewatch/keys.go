@@ -40,6 +40,7 @@ type keysCreateCmd struct {
 	Role    string        `help:"What the key may do: ${enum}." enum:"agent,viewer,analyst,admin,bouncer" required:""`
 	Name    string        `help:"What the key is for." required:"" placeholder:"NAME"`
 	Service []string      `help:"A service that the key sees and changes, may be repeated; without it the key is for all." placeholder:"SERVICE" sep:"none"`
+	Rate    float64       `help:"Requests that it may make a second; 0 is what the configuration says." default:"0" placeholder:"NUMBER"`
 	Expires time.Duration `help:"How long the key is good; 0 is for ever." default:"0" placeholder:"DURATION"`
 }
 
@@ -49,7 +50,7 @@ func (c *keysCreateCmd) Run(ctx context.Context, parent *keysCmd, std streams) e
 	if c.Expires > 0 {
 		expires = time.Now().Add(c.Expires).UTC()
 	}
-	key, err := parent.client().CreateKey(ctx, c.Name, c.Role, c.Service, expires)
+	key, err := parent.client().CreateKey(ctx, client.NewKey{Name: c.Name, Role: c.Role, Services: c.Service, RatePerSecond: c.Rate, ExpiresAt: expires})
 	if err != nil {
 		return parent.explain(err)
 	}
