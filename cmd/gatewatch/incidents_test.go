@@ -3,14 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/gatewatch/gatewatch/api"
 )
 
 // answers is a server that knows one answer a method and path, and what it was asked.
@@ -83,40 +79,5 @@ func TestIncidentsCommands(t *testing.T) {
 	t.Setenv("GATEWATCH_KEY", "")
 	if code, _, stderr := runWith(t, "incidents", "list"); code != 1 || !strings.Contains(stderr, "a key is needed") {
 		t.Errorf("without a key: %d %s", code, stderr)
-	}
-}
-
-func TestKeysCommands(t *testing.T) {
-	dir := t.TempDir()
-	if code, _, stderr := runWith(t, "keys", "list", "--data-dir", dir); code != 1 || !strings.Contains(stderr, "no server runs on "+dir) {
-		t.Errorf("without a server: %d %s", code, stderr)
-	}
-	key := `{"id":"key_1","name":"ci","role":"agent","prefix":"gw_1","created_at":"2026-03-01T12:00:00Z","created_by":"x","key":"gw_1_secret"}`
-	server := &answers{byRequest: map[string]string{
-		"POST /v1/keys": key, "GET /v1/keys": `{"keys":[` + key + `]}`, "DELETE /v1/keys/key_1": key,
-	}}
-	l, err := net.Listen("unix", filepath.Join(dir, api.AdminSocket))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &http.Server{Handler: server}
-	done := make(chan struct{})
-	go func() { defer close(done); _ = s.Serve(l) }()
-	defer func() { _ = s.Close(); <-done }()
-
-	if code, stdout, stderr := runWith(t, "keys", "create", "--role", "agent", "--name", "ci", "--data-dir", dir); code != 0 || stdout != "gw_1_secret\n" || stderr != "" {
-		t.Errorf("create: %d %q %q", code, stdout, stderr)
-	}
-	if !strings.HasSuffix(server.asked[0], `{"name":"ci","role":"agent"}`) {
-		t.Errorf("asked %s", server.asked[0])
-	}
-	if code, stdout, _ := runWith(t, "keys", "list", "--data-dir", dir); code != 0 || !strings.Contains(stdout, "key_1  ci    agent") {
-		t.Errorf("list: %d %s", code, stdout)
-	}
-	if code, _, stderr := runWith(t, "keys", "revoke", "key_1", "--data-dir", dir); code != 0 || !strings.Contains(stderr, "revoked key_1") {
-		t.Errorf("revoke: %d %s", code, stderr)
-	}
-	if code, _, _ := runWith(t, "keys", "create", "--role", "root", "--name", "x", "--data-dir", dir); code != 2 {
-		t.Errorf("an unknown role: %d", code)
 	}
 }
