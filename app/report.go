@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
@@ -85,7 +86,7 @@ func (r *Report) writeIncidents(b *strings.Builder, top int) {
 		b.WriteString("\nNo requests, so there is nothing to find.\n")
 		return
 	}
-	fmt.Fprintf(b, "\n%s incidents", detect.Thousands(uint64(len(r.Incidents))))
+	b.WriteString("\n" + detect.Plural(uint64(len(r.Incidents)), "incident"))
 	if len(r.Incidents) == 0 {
 		b.WriteString(".\n")
 		return
@@ -106,8 +107,8 @@ func (r *Report) writeIncidents(b *strings.Builder, top int) {
 		if i == top {
 			break
 		}
-		fmt.Fprintf(tw, "%3.0f\t%s\t%s %s\t%s\t%s requests\n", float64(inc.Score), inc.Severity, inc.Entity.Type, printable(inc.Entity.Value),
-			span(inc.FirstSeen, inc.LastSeen), detect.Thousands(inc.EventCount))
+		fmt.Fprintf(tw, "%3.0f\t%s\t%s %s\t%s\t%s\n", float64(inc.Score), inc.Severity, inc.Entity.Type, printable(inc.Entity.Value),
+			span(inc.FirstSeen, inc.LastSeen), detect.Plural(inc.EventCount, "request"))
 		fmt.Fprintf(tw, "\t%s\n", printable(inc.Explanation))
 		if inc.Outcome != "" {
 			fmt.Fprintf(tw, "\t%s: %s\n", strings.ReplaceAll(string(inc.Outcome), "_", " "), printable(inc.OutcomeReason))
@@ -122,7 +123,7 @@ func (r *Report) writeIncidents(b *strings.Builder, top int) {
 // printable keeps what an attacker sent from acting on the reader's terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if !unicode.IsPrint(r) {
 			return '\ufffd'
 		}
 		return r
