@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// stopPatience bounds how long one part may take to stop.
+// stopPatience bounds how long one part may take to stop, unless it says otherwise.
 const stopPatience = 20 * time.Second
 
 // lifecycle starts named parts and stops them in the reverse order, each with a bound.
@@ -19,8 +19,9 @@ type lifecycle struct {
 }
 
 type part struct {
-	name string
-	stop func() error
+	name     string
+	patience time.Duration
+	stop     func() error
 }
 
 func newLifecycle(log *slog.Logger) *lifecycle {
@@ -58,8 +59,11 @@ func (l *lifecycle) run(name string, fn func(context.Context) error) {
 }
 
 // onStop adds something to do when it is its turn to stop.
-func (l *lifecycle) onStop(name string, fn func() error) {
-	l.parts = append(l.parts, part{name, fn})
+func (l *lifecycle) onStop(name string, fn func() error) { l.onStopWithin(name, stopPatience, fn) }
+
+// onStopWithin is onStop for what has a bound of its own.
+func (l *lifecycle) onStopWithin(name string, patience time.Duration, fn func() error) {
+	l.parts = append(l.parts, part{name, patience, fn})
 }
 
 // wait blocks until ctx ends (nil) or a part fails.
@@ -84,8 +88,8 @@ func (l *lifecycle) stop() error {
 			if err != nil {
 				errs = append(errs, fmt.Errorf("stop %s: %w", p.name, err))
 			}
-		case <-time.After(stopPatience):
-			errs = append(errs, fmt.Errorf("stop %s: not done after %s", p.name, stopPatience))
+		case <-time.After(p.patience):
+			errs = append(errs, fmt.Errorf("stop %s: not done after %s", p.name, p.patience))
 		}
 		l.log.Debug("stopped", "part", p.name)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -44,5 +45,15 @@ func TestLifecycleAPartThatEndsEndsTheWhole(t *testing.T) {
 		if err := l.stop(); err != nil {
 			t.Errorf("%s: stop: %v", name, err)
 		}
+	}
+}
+
+func TestLifecycleWaitsAsLongAsAPartSays(t *testing.T) {
+	l := newLifecycle(discard())
+	release := make(chan struct{})
+	defer close(release)
+	l.onStopWithin("engine", time.Millisecond, func() error { <-release; return nil })
+	if err := l.stop(); err == nil || err.Error() != "stop engine: not done after 1ms" {
+		t.Errorf("stop: %v", err)
 	}
 }

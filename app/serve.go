@@ -175,7 +175,7 @@ func (b *builder) openStore(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.life.onStop("engine", eng.Stop)
+		b.life.onStopWithin("engine", eng.StopWithin(), eng.Stop)
 		b.server.engine = eng
 		cfg.Options = eng.Options()
 	}

@@ -44,7 +44,7 @@ type engineRunCmd struct {
 // Run serves until ctx ends. Started by a supervisor, it takes everything from it instead of the flags.
 func (c *engineRunCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if os.Getenv(engine.ChildEnv) != "" {
-		return engine.RunChild(ctx, os.Stdin, log)
+		return engine.RunChild(context.WithoutCancel(ctx), os.Stdin, log) // signals are not the child's to follow
 	}
 	if len(c.Token) < 8 {
 		return fmt.Errorf("engine run: --token: %d characters: want 8 or more", len(c.Token))

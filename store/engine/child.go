@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"time"
@@ -46,8 +47,10 @@ func RunIfChild() {
 }
 
 // RunChild is the engine process of a supervisor: it reads its order from input, serves on the inherited listener, and
-// stops, after the running statements, when input ends or ctx does.
+// stops, after the running statements, when input ends or ctx does. Signals do not stop it: a service manager sends them to
+// all processes at once, while the server still has to store what it gathered.
 func RunChild(ctx context.Context, input io.Reader, log *slog.Logger) error {
+	signal.Ignore(os.Interrupt, unix.SIGTERM)
 	in := bufio.NewReader(input)
 	line, err := in.ReadBytes('\n')
 	if err != nil {

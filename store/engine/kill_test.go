@@ -144,6 +144,21 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestStopOfAHangingEngine kills it: a child left behind would keep the directory from the next server.
+func TestStopOfAHangingEngine(t *testing.T) {
+	s := startEngine(t, func(o *SupervisorOptions) { o.Config.StopTimeout = time.Millisecond })
+	pid := s.PID()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("the process is still there: %v", err)
+	}
+}
+
 // TestChildOutlivesNobody: a child whose supervisor is gone (its input ends) stops by itself.
 func TestChildOutlivesNobody(t *testing.T) {
 	s, err := newSupervisor(SupervisorOptions{Path: t.TempDir(), Command: testCommand()})
@@ -159,6 +174,27 @@ func TestChildOutlivesNobody(t *testing.T) {
 	case <-time.After(time.Minute):
 		_ = c.cmd.Process.Kill()
 		t.Fatal("the child did not end")
+	}
+}
+
+// TestSignalsAreTheSupervisors: a service manager signals every process of a service; the engine goes on until the server has
+// stored what it gathered.
+func TestSignalsAreTheSupervisors(t *testing.T) {
+	s := startEngine(t, nil)
+	conn := dial(t, s.Options())
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		if err := syscall.Kill(s.PID(), signal); err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			if err := conn.Ping(t.Context()); err != nil {
+				t.Fatalf("after %v: %v", signal, err)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	if s.Restarts() != 0 {
+		t.Errorf("%d restarts, want none", s.Restarts())
 	}
 }
 

@@ -100,12 +100,15 @@ func (s *Supervisor) ping(ctx context.Context) error {
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
 
-// stop asks the child to end and kills it when it has not within patience and a bit.
+// killAfter is what a child has beyond Config.StopTimeout, to kill the statements that still run and to close the engine.
+const killAfter = 10 * time.Second
+
+// stop asks the child to end and kills it when it has not within patience and killAfter.
 func (c *child) stop(patience time.Duration) {
 	_ = c.input.Close()
 	select {
 	case <-c.ended:
-	case <-time.After(patience + 10*time.Second):
+	case <-time.After(patience + killAfter):
 		_ = c.cmd.Process.Kill()
 		<-c.ended
 	}

@@ -217,7 +217,12 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	return s.Stop()
 }
 
-// Stop lets running statements finish within Config.StopTimeout, ends the child, and frees the address.
+// StopWithin is how long Stop may take: whoever goes away earlier leaves a child behind that has the directory.
+func (s *Supervisor) StopWithin() time.Duration {
+	return s.opts.Config.StopTimeout + killAfter + time.Second
+}
+
+// Stop lets running statements finish within Config.StopTimeout, ends the child, by force when it hangs, and frees the address.
 func (s *Supervisor) Stop() error {
 	s.stopOnce.Do(func() {
 		s.cancel()
