@@ -24,6 +24,10 @@ const chunkSize = 256 << 10
 var (
 	gzipMagic = []byte{0x1f, 0x8b}
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+
+	utf16Little = []byte{0xff, 0xfe}
+	utf16Big    = []byte{0xfe, 0xff}
+	errUTF16    = errors.New("it is UTF-16 (Windows tools write that); convert it: iconv -f UTF-16 -t UTF-8")
 )
 
 // Line is one line of a log.
@@ -78,7 +82,7 @@ func Open(path string, stdin io.Reader) (*Reader, error) {
 	return r, nil
 }
 
-// NewReader reads a log from src, decompressing gzip and zstd.
+// NewReader reads a log from src, decompressing gzip and zstd; the errors are Plain's.
 func NewReader(src io.Reader) (*Reader, error) {
 	counted := &counter{src: src}
 	plain, closes, err := Plain(counted)
@@ -89,7 +93,7 @@ func NewReader(src io.Reader) (*Reader, error) {
 }
 
 // Plain returns what src holds: decompressed when it is gzip or zstd, by its first bytes. What it returns beside is to be
-// closed at the end; src is not.
+// closed at the end; src is not. UTF-16 is an error.
 func Plain(src io.Reader) (io.Reader, []io.Closer, error) {
 	head := bufio.NewReaderSize(src, 64<<10)
 	magic, err := head.Peek(4)
@@ -109,6 +113,8 @@ func Plain(src io.Reader) (io.Reader, []io.Closer, error) {
 			return nil, nil, fmt.Errorf("zstd: %w", err)
 		}
 		return z, []io.Closer{z.IOReadCloser()}, nil
+	case bytes.HasPrefix(magic, utf16Little) || bytes.HasPrefix(magic, utf16Big):
+		return nil, nil, errUTF16
 	}
 	return head, nil, nil
 }

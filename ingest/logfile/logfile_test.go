@@ -133,6 +133,11 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 	if _, err := Open(filepath.Join(dir, "absent.log"), nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an absent file: %v", err)
 	}
+	for _, text := range []string{"\xff\xfe1\x000\x00", "\xfe\xff\x001\x000"} {
+		if _, err := NewReader(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "iconv -f UTF-16") {
+			t.Errorf("UTF-16: %v", err)
+		}
+	}
 }
 
 func BenchmarkNext(b *testing.B) {
