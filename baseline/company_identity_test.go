@@ -61,9 +61,9 @@ var identityMisdeeds = []misdeed{
 			d.session(p, d.one(4, 20), at, at.Add(40*time.Minute), "shop", "/account", func(_ int, e *event.Event) { abroad(e, country, -10, -50) })
 			return blame{p.name, at, nil}
 		},
-		func(d judged) { // one stray request
+		func(d judged) { // one stray request, by way of a neighbour's network
 			p, at := d.victim(5), d.at(9, 23, 45)
-			d.session(p, 1, at, at.Add(40*time.Minute), "shop", "/account", func(_ int, e *event.Event) { abroad(e, "AT", 48.2, 16.4) })
+			d.session(p, 1, at, at.Add(40*time.Minute), "shop", "/account", func(_ int, e *event.Event) { abroad(e, "CZ", 50.1, 14.4) })
 		},
 	},
 	{

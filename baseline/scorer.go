@@ -53,7 +53,7 @@ const (
 
 	// alarmScore is the default alarm, and alarmSurprise the surprise that scores it.
 	alarmScore    = 0.5
-	alarmSurprise = 11.2
+	alarmSurprise = 11.8
 
 	// largestValue bounds values, whose sums would overflow.
 	largestValue = 1e150

@@ -249,8 +249,8 @@ func TestScorerOnGeneratedSeries(t *testing.T) {
 	score := nabScore(all, alarmScore)
 	found, windows, elsewhere := alarmsOf(all)
 	t.Logf("%-26s %5.1f: %d of %d windows, %d alarms elsewhere in %d series", "all", score, found, windows, elsewhere, len(all))
-	if score < 60 {
-		t.Errorf("scored %.1f, want 60", score)
+	if score < 75 {
+		t.Errorf("scored %.1f, want 75", score)
 	}
 }
 

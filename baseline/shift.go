@@ -18,8 +18,8 @@ import (
 // or an hour. The bounds come from the endpoint's own hours, are at least twice or half of the median, and at least 50 ms
 // or 256 bytes away from it.
 //
-// Does not fire: for a few slow answers, for endpoints whose answers differ widely from hour to hour, for answers of one
-// actor, for endpoints with less than 48 hours of ten answers or more.
+// Does not fire: for a few slow answers, for endpoints whose answers differ widely from hour to hour, when it is so only
+// with the answers of one actor, for endpoints with less than 48 hours of ten answers or more.
 //
 // Known false positives: a release that changes what is answered; a backup that slows everything.
 type shift struct {
@@ -153,7 +153,7 @@ func (d *shift) look(b *bucket, c *cell, i int, named map[string]int, said map[s
 	if i > 0 {
 		run = &c.drops
 	}
-	if a.n < leastAnswers || out == 0 || c.actors.top() > float64(c.requests)/2 {
+	if a.n < leastAnswers || out == 0 || oneActors(float64(out), float64(a.n), c.actors.top()) {
 		*run = streak{}
 		return
 	}
@@ -179,6 +179,10 @@ type shifted struct {
 	out, n uint32
 	over   bool
 }
+
+// oneActors reports whether out of n answers are more than half of them only with those of the busiest actor, all of which
+// are taken for such.
+func oneActors(out, n, top float64) bool { return 2*(out-top) <= n-top }
 
 func (d *shift) finding(b *bucket, c *cell, q *quantity, level *Level, run streak, s shifted, group []string) detect.Finding {
 	info := infoOf(q.detector)
