@@ -241,10 +241,11 @@ func TestScorerConstantsMissingAndCounters(t *testing.T) {
 
 func BenchmarkScorer(b *testing.B) {
 	xs := daily(1<<16, 2)
-	s, i := NewScorer(), 0
+	s, i, before := NewScorer(), 0, usedCPU(b)
 	for b.Loop() {
 		s.Score(labStart.Add(time.Duration(i)*5*time.Minute), xs[i%len(xs)])
 		i++
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "points/s")
+	b.ReportMetric(float64(b.N)/(usedCPU(b)-before).Seconds(), "points/cpu-s")
 }
