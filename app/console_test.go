@@ -50,11 +50,15 @@ type browser struct {
 
 	mu     sync.Mutex
 	faults []string
+	broken chan struct{} // closed by the first fault
 }
 
 func (b *browser) fault(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if len(b.faults) == 0 {
+		close(b.broken)
+	}
 	b.faults = append(b.faults, fmt.Sprintf(format, args...))
 }
 
@@ -82,7 +86,7 @@ func openBrowser(t *testing.T, home string) *browser {
 	if err := chromedp.Run(tab); err != nil { // whose context the browser lives as long as
 		t.Fatal(err)
 	}
-	b := &browser{Context: tab}
+	b := &browser{Context: tab, broken: make(chan struct{})}
 	chromedp.ListenTarget(tab, func(ev any) {
 		switch e := ev.(type) {
 		case *log.EventEntryAdded:
@@ -107,14 +111,23 @@ func openBrowser(t *testing.T, home string) *browser {
 	return b
 }
 
-// run does steps; a failure shows what the page said then.
+// run does steps until a fault; a failure shows what the page said then.
 func (b *browser) run(t *testing.T, what string, steps ...chromedp.Action) {
 	t.Helper()
 	within, cancel := context.WithTimeout(b, 10*time.Minute)
 	defer cancel()
+	go func() {
+		select {
+		case <-b.broken: // what is waited for may never come
+			cancel()
+		case <-within.Done():
+		}
+	}()
 	if err := chromedp.Run(within, steps...); err != nil {
 		var text string
 		_ = chromedp.Run(b, chromedp.Evaluate("document.body.innerText", &text))
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		t.Fatalf("%s: %v\nfaults: %q\nthe page: %s", what, err, b.faults, text)
 	}
 }
