@@ -17,6 +17,9 @@ import (
 // dsnVariable names a running ClickHouse for the tests to use instead of an embedded engine of their own.
 const dsnVariable = "GATEWATCH_TEST_STORE_DSN"
 
+// nativeVariable, when it is set, has all tests speak the native protocol to the embedded engine; see nativeFront.
+const nativeVariable = "GATEWATCH_TEST_NATIVE"
+
 // databases counts the tests' databases: each test has its own, all on one engine.
 var databases atomic.Int64
 
@@ -101,6 +104,10 @@ func testConfig(t testing.TB) Config {
 	})
 	if shared.err != nil {
 		t.Fatal(shared.err)
+	}
+	if os.Getenv(nativeVariable) != "" {
+		cfg.DSN = startNativeFront(t, shared.supervisor.Options(), "default")
+		return cfg
 	}
 	cfg.Options = shared.supervisor.Options()
 	return cfg
