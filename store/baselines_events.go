@@ -71,7 +71,7 @@ func mergeRoutes(list []eventRoute) []eventRoute {
 // pass over some of them reads little of what is not its own.
 const (
 	passEvents  = 500_000
-	passAnswers = 2_000_000 // events of which as many values are kept
+	passAnswers = 4_000_000 // events of which as many values are kept
 	hourAnswers = 20        // events that take as much as an endpoint's hour does by itself
 )
 
