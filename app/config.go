@@ -83,7 +83,7 @@ type IngestConfig struct {
 // RulesConfig says which rules run besides the built-in ones.
 type RulesConfig struct {
 	Dirs     []string `yaml:"dirs"`      // folders of Sigma rules (*.yml); a rule with a built-in one's id takes its place
-	MemoryMB int      `yaml:"memory_mb"` // what the windows of all rules remember at most, in MiB; default 384
+	MemoryMB int      `yaml:"memory_mb"` // what the windows of all rules remember at most, in MiB; default 416
 }
 
 // memory is the bound in bytes.
@@ -92,7 +92,7 @@ func (c RulesConfig) memory() int64 { return int64(c.MemoryMB) << 20 }
 // What rules.memory_mb may say, in MiB.
 const (
 	minRulesMemory     = 16
-	defaultRulesMemory = 384
+	defaultRulesMemory = 416
 	maxRulesMemory     = 1 << 20
 )
 

@@ -15,7 +15,7 @@ import (
 
 const (
 	partitions    = 64
-	defaultMemory = 384 << 20
+	defaultMemory = 416 << 20
 	evictedAtOnce = 16 // groups that a rule gives up before the rules are compared again
 )
 

@@ -12,7 +12,7 @@ import (
 
 // WindowOptions configure NewWindows. The zero value is the default.
 type WindowOptions struct {
-	// Memory bounds what all groups remember together, in bytes by an estimate that is about right; 0 is 384 MiB. What
+	// Memory bounds what all groups remember together, in bytes by an estimate that is about right; 0 is 416 MiB. What
 	// is beyond is evicted: see WindowStats.
 	Memory int64
 	// Thresholds supplies learned thresholds; nil leaves the written ones.
