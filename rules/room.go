@@ -95,6 +95,9 @@ func (w *Windows) makeRoom(p uint64, at *group, emit detect.Emit) {
 		fair := r.share / int64(len(w.trackers))
 		for n := 0; n < evictedAtOnce && (n == 0 || r.held[p][most] > fair); n++ {
 			victim := t.idlest(p, at)
+			if victim == nil && n > 0 {
+				break // another rule may hold most by now
+			}
 			if victim == nil {
 				return // the group at hand is all that is left
 			}
@@ -133,9 +136,8 @@ func (t *tracker) expire(now int64) {
 	if t.n == 0 || now < t.due {
 		return
 	}
-	every := max(t.span/2, int64(detect.Tick))
-	edge := floorDiv(now, every) * every
-	t.due = edge + every
+	edge := t.edge(now)
+	t.due = edge + t.sweepEvery()
 	for filled := t.filled; filled != 0; filled &= filled - 1 {
 		p := bits.TrailingZeros64(filled)
 		t.expirePart(uint64(p), edge, nil)
@@ -144,6 +146,11 @@ func (t *tracker) expire(now int64) {
 		}
 	}
 }
+
+// sweepEvery is the step of the grid on which stale groups are forgotten, edge its newest point at a time.
+func (t *tracker) sweepEvery() int64 { return max(t.span/2, int64(detect.Tick)) }
+
+func (t *tracker) edge(now int64) int64 { return floorDiv(now, t.sweepEvery()) * t.sweepEvery() }
 
 // expirePart forgets the stale groups of one partition, but for the one at hand, and says whether there were any.
 func (t *tracker) expirePart(p uint64, now int64, at *group) (found bool) {

@@ -287,6 +287,10 @@ func (w *Windows) closeEpisodes(now int64, emit detect.Emit) {
 		}
 		w.closed(d.episode)
 		d.episode.finish(emit)
+		// When time comes in small steps the grid's point may have passed while the episode kept its group.
+		if t, g := d.episode.tracker, d.episode.group; g.stale(t.edge(d.at), t.span) {
+			t.forget(t.partition(g), g)
+		}
 	}
 }
 
