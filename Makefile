@@ -32,7 +32,7 @@ engine: build
 	./bin/gatewatch engine install
 
 run: engine
-	@./scripts/run.sh '$(LOG)'
+	@env -u GATEWATCH_CORPUS ./scripts/run.sh '$(LOG)'
 
 test: engine
 	CGO_ENABLED=1 go test -race -timeout 60m $(TESTFLAGS) ./...
