@@ -114,13 +114,41 @@ func (s *Store) migrate(ctx context.Context, dir fs.FS) ([]Migration, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Before any new view exists: a new one starts with the blocks that come.
-	if err := s.completeNewestBlock(ctx); err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
+	there, err := s.hasTable(ctx, "events")
+	if err != nil {
+		return nil, err
 	}
 	var ran []Migration
-	for _, m := range list {
-		if m.Applied() {
+	if there {
+		// The newest block is read with all columns that an event has by now.
+		if ran, err = s.run(ctx, list, Migration.addsToEvents); err != nil {
+			return ran, err
+		}
+	}
+	// Before any new view exists: a new one starts with the blocks that come.
+	if err := s.completeNewestBlock(ctx); err != nil {
+		return ran, fmt.Errorf("migrate: %w", err)
+	}
+	more, err := s.run(ctx, list, func(Migration) bool { return true })
+	if ran = append(ran, more...); err != nil {
+		return ran, err
+	}
+	if err := s.applyRetention(ctx); err != nil {
+		return ran, err
+	}
+	return ran, nil
+}
+
+// addsToEvents reports whether the migration adds a column to the events.
+func (m Migration) addsToEvents() bool {
+	return strings.Contains(m.statement, "ALTER TABLE events ADD COLUMN")
+}
+
+// run runs those of the migrations that have not run yet, in order, and notes in the list and the store that they have.
+func (s *Store) run(ctx context.Context, list []Migration, which func(Migration) bool) (ran []Migration, err error) {
+	for i := range list {
+		m := &list[i]
+		if m.Applied() || !which(*m) {
 			continue
 		}
 		if err := s.conn.Exec(ctx, m.statement); err != nil {
@@ -134,10 +162,7 @@ SELECT {name:String}, {checksum:String}, fromUnixTimestamp64Milli({at:Int64}, 'U
 		if err != nil {
 			return ran, wrap("migrate: record "+m.Name, err)
 		}
-		ran = append(ran, m)
-	}
-	if err := s.applyRetention(ctx); err != nil {
-		return ran, err
+		ran = append(ran, *m)
 	}
 	return ran, nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/gatewatch/gatewatch/event"
 	"github.com/gatewatch/gatewatch/migrations"
 )
 
@@ -119,6 +120,26 @@ func TestMigrateAfterInterruption(t *testing.T) {
 	var n uint64
 	if err := s.conn.QueryRow(t.Context(), "SELECT count() FROM events").Scan(&n); err != nil || n != 10 {
 		t.Errorf("%d events after the repeat, %v", n, err)
+	}
+}
+
+// A store of before a column of events has it after the next start, with its newest block as it was.
+func TestMigrateOfAnOlderStore(t *testing.T) {
+	s := openTestStore(t)
+	if err := s.InsertEvents(t.Context(), "a", someEvents("a.log", 10)); err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{"ALTER TABLE events DROP COLUMN gateway_action", "TRUNCATE TABLE schema_migrations"} {
+		if err := s.conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := s.ReadEvents(t.Context(), Query{}, func(*event.Event) error { n++; return nil }); err != nil || n != 10 {
+		t.Errorf("%d events, %v, want 10", n, err)
 	}
 }
 
