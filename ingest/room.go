@@ -43,14 +43,14 @@ func (m *Room) Used() int64 { return m.used.Load() }
 
 // Enter waits until half of the room is free, some seconds at most, so that those who are in can finish, and returns body as
 // a reader that takes room as it is read and gives it back when it is closed: close it when the store has the events. Its
-// errors, and Enter's, wrap ErrBusy when there is no room.
+// errors, and Enter's, wrap ErrBusy when there is no room. When Enter fails it has closed body.
 func (m *Room) Enter(ctx context.Context, body io.ReadCloser) (io.ReadCloser, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, m.patience, ErrBusy)
 	defer cancel()
 	for m.used.Load() > m.limit/2 {
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for other pushes: %w", context.Cause(ctx))
+			return nil, errors.Join(fmt.Errorf("wait for other pushes: %w", context.Cause(ctx)), body.Close())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -11,6 +11,17 @@ import (
 
 func body(text string) io.ReadCloser { return io.NopCloser(strings.NewReader(text)) }
 
+// closing is a body that notes when it is closed.
+type closing struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closing) Close() error {
+	c.closed = true
+	return nil
+}
+
 func TestRoomIsGivenBack(t *testing.T) {
 	room := NewRoom(1 << 20)
 	for range 10 {
@@ -60,8 +71,9 @@ func TestRoomIsBounded(t *testing.T) {
 	if used := room.Used(); used > 2<<20 {
 		t.Errorf("%d bytes were taken", used)
 	}
-	if _, err := room.Enter(t.Context(), body("x")); !errors.Is(err, ErrBusy) {
-		t.Errorf("while there is no room: %v, want ErrBusy", err)
+	turnedAway := &closing{Reader: strings.NewReader("x")}
+	if _, err := room.Enter(t.Context(), turnedAway); !errors.Is(err, ErrBusy) || !turnedAway.closed {
+		t.Errorf("while there is no room: %v, want ErrBusy, and the body closed: %v", err, turnedAway.closed)
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
