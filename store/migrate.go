@@ -141,8 +141,10 @@ func (s *Store) migrate(ctx context.Context, dir fs.FS) ([]Migration, error) {
 
 // addsToEvents reports whether the migration adds a column to the events.
 func (m Migration) addsToEvents() bool {
-	return strings.Contains(m.statement, "ALTER TABLE events ADD COLUMN")
+	return addsColumn.MatchString(m.statement)
 }
+
+var addsColumn = regexp.MustCompile(`(?m)^ALTER TABLE events\b.* ADD COLUMN\b`)
 
 // run runs those of the migrations that have not run yet, in order, and notes in the list and the store that they have.
 func (s *Store) run(ctx context.Context, list []Migration, which func(Migration) bool) (ran []Migration, err error) {
