@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/incident"
 )
 
@@ -20,7 +21,7 @@ func printIncidents(ctx context.Context, m *incident.Manager, from uint64, w io.
 		}
 		told[inc.ID] = severity
 		_, err := fmt.Fprintf(w, "%s  %-8s %3.0f  %s\n      %s\n", inc.LastSeen.UTC().Format(time.RFC3339), severity, float64(inc.Score),
-			printable(inc.Explanation), inc.ID)
+			detect.Printable(inc.Explanation), inc.ID)
 		return err
 	})
 }

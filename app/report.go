@@ -9,7 +9,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/event"
@@ -107,27 +106,17 @@ func (r *Report) writeIncidents(b *strings.Builder, top int) {
 		if i == top {
 			break
 		}
-		fmt.Fprintf(tw, "%3.0f\t%s\t%s %s\t%s\t%s\n", float64(inc.Score), inc.Severity, inc.Entity.Type, printable(inc.Entity.Value),
+		fmt.Fprintf(tw, "%3.0f\t%s\t%s %s\t%s\t%s\n", float64(inc.Score), inc.Severity, inc.Entity.Type, detect.Printable(inc.Entity.Value),
 			span(inc.FirstSeen, inc.LastSeen), detect.Plural(inc.EventCount, "request"))
-		fmt.Fprintf(tw, "\t%s\n", printable(inc.Explanation))
+		fmt.Fprintf(tw, "\t%s\n", detect.Printable(inc.Explanation))
 		if inc.Outcome != "" {
-			fmt.Fprintf(tw, "\t%s: %s\n", strings.ReplaceAll(string(inc.Outcome), "_", " "), printable(inc.OutcomeReason))
+			fmt.Fprintf(tw, "\t%s: %s\n", strings.ReplaceAll(string(inc.Outcome), "_", " "), detect.Printable(inc.OutcomeReason))
 		}
 	}
 	_ = tw.Flush() // a strings.Builder does not fail
 	if hidden := len(r.Incidents) - top; hidden > 0 {
 		fmt.Fprintf(b, "\n%d more: --top N shows them here, --json all of them with evidence.\n", hidden)
 	}
-}
-
-// printable keeps what an attacker sent from acting on the reader's terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '\ufffd'
-		}
-		return r
-	}, s)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }

@@ -3,6 +3,7 @@ package detect
 import (
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Thousands writes n with commas: 1,028. All sentences of findings and incidents write their counts so.
@@ -24,4 +25,15 @@ func Plural(n uint64, noun string) string {
 		noun += "s"
 	}
 	return Thousands(n) + " " + noun
+}
+
+// Printable puts U+FFFD in the place of what does not print, line ends too: what clients sent must not move a terminal's cursor or
+// turn the direction of the text.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewatch/gatewatch/api/client"
+	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/incident/decision"
 )
 
@@ -50,7 +51,7 @@ func (c *decisionsAddCmd) Run(ctx context.Context, parent *decisionsCmd, std str
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(std.Err, "%s %s until %s\n", d.Type, oneLine(d.Value), moment(d.Until)); err != nil {
+	if _, err := fmt.Fprintf(std.Err, "%s %s until %s\n", d.Type, detect.Printable(d.Value), moment(d.Until)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(std.Out, d.ID)
@@ -96,8 +97,8 @@ func (c *decisionsListCmd) Run(ctx context.Context, parent *decisionsCmd, std st
 		if d.Simulated {
 			kind += " (monitor)"
 		}
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, kind, d.Scope, oneLine(d.Value), moment(d.Until),
-			d.Refused, oneLine(d.Author), d.Incident, oneLine(d.Scenario))
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, kind, d.Scope, detect.Printable(d.Value), moment(d.Until),
+			d.Refused, detect.Printable(d.Author), d.Incident, detect.Printable(d.Scenario))
 	}
 	return w.Flush()
 }
@@ -122,7 +123,7 @@ func (c *decisionsDeleteCmd) Run(ctx context.Context, parent *decisionsCmd, std 
 		if err != nil {
 			return fmt.Errorf("%d: %w", id, err)
 		}
-		if _, err := fmt.Fprintf(std.Err, "%s of %s is over\n", d.Type, oneLine(d.Value)); err != nil {
+		if _, err := fmt.Fprintf(std.Err, "%s of %s is over\n", d.Type, detect.Printable(d.Value)); err != nil {
 			return err
 		}
 	}

@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"github.com/gatewatch/gatewatch/api/client"
+	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/incident"
 )
 
@@ -107,7 +107,7 @@ func (c *incidentsListCmd) printer(out io.Writer) (func(*incident.Incident) erro
 	_, _ = fmt.Fprintln(w, "ID\tSCORE\tSEVERITY\tOUTCOME\tSTATUS\tLAST SEEN\tEVENTS\tTITLE")
 	return func(inc *incident.Incident) error {
 		_, err := fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%d\t%s\n", inc.ID, inc.Score, inc.Severity, orDash(string(inc.Outcome)), inc.Status,
-			moment(inc.LastSeen), inc.EventCount, oneLine(inc.Title))
+			moment(inc.LastSeen), inc.EventCount, detect.Printable(inc.Title))
 		return err
 	}, w.Flush
 }
@@ -117,16 +117,6 @@ func orDash(s string) string {
 		return "-"
 	}
 	return s
-}
-
-// oneLine keeps what clients sent from moving the terminal's cursor or turning the direction of the text.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '�'
-		}
-		return r
-	}, s)
 }
 
 type incidentsShowCmd struct {
@@ -155,34 +145,36 @@ func (c *incidentsShowCmd) Run(ctx context.Context, parent *incidentsCmd, std st
 // tell writes an incident for people.
 func tell(out io.Writer, inc *incident.Incident) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s\n\n", oneLine(inc.Title), oneLine(inc.Explanation))
+	fmt.Fprintf(&b, "%s\n%s\n\n", detect.Printable(inc.Title), detect.Printable(inc.Explanation))
 	fmt.Fprintf(&b, "id        %s\nstatus    %s\nseverity  %s\nscore     %d\n", inc.ID, inc.Status, inc.Severity, inc.Score)
 	if inc.Outcome != "" {
-		fmt.Fprintf(&b, "outcome   %s: %s\n", inc.Outcome, oneLine(inc.OutcomeReason))
+		fmt.Fprintf(&b, "outcome   %s: %s\n", inc.Outcome, detect.Printable(inc.OutcomeReason))
 	}
 	for _, p := range inc.ScoreParts {
-		fmt.Fprintf(&b, "          %+3d %s: %s\n", p.Points, p.Name, oneLine(p.Reason))
+		fmt.Fprintf(&b, "          %+3d %s: %s\n", p.Points, p.Name, detect.Printable(p.Reason))
 	}
-	fmt.Fprintf(&b, "entity    %s %s\n", inc.Entity.Type, oneLine(inc.Entity.Value))
+	fmt.Fprintf(&b, "entity    %s %s\n", inc.Entity.Type, detect.Printable(inc.Entity.Value))
 	if inc.Service != "" {
-		fmt.Fprintf(&b, "service   %s\n", oneLine(inc.Service))
+		fmt.Fprintf(&b, "service   %s\n", detect.Printable(inc.Service))
 	}
 	fmt.Fprintf(&b, "seen      %s to %s\nevents    %d\n", moment(inc.FirstSeen), moment(inc.LastSeen), inc.EventCount)
 	fmt.Fprintf(&b, "observed  %g %s, expected %g\n", inc.Observed, inc.Unit, inc.Expected)
 	if len(inc.OWASP)+len(inc.MITRE) > 0 {
 		fmt.Fprintf(&b, "refers to %s\n", strings.Join(append(append([]string{}, inc.OWASP...), inc.MITRE...), ", "))
 	}
-	fmt.Fprintf(&b, "\nwhat to do\n")
+	if len(inc.NextSteps) > 0 {
+		fmt.Fprintf(&b, "\nwhat to do\n")
+	}
 	for i, step := range inc.NextSteps {
 		fmt.Fprintf(&b, "  %d. %s\n", i+1, step)
 	}
 	fmt.Fprintf(&b, "\nfindings\n")
 	for _, f := range inc.Findings {
-		fmt.Fprintf(&b, "  %s  %-8s  %s: %s\n", moment(f.FiredAt), f.Severity, oneLine(f.Title), oneLine(f.Explanation))
+		fmt.Fprintf(&b, "  %s  %-8s  %s: %s\n", moment(f.FiredAt), f.Severity, detect.Printable(f.Title), detect.Printable(f.Explanation))
 	}
 	fmt.Fprintf(&b, "\nevidence\n")
 	for _, e := range inc.Evidence {
-		fmt.Fprintf(&b, "  %s\n", oneLine(string(e)))
+		fmt.Fprintf(&b, "  %s\n", detect.Printable(string(e)))
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

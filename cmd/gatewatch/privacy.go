@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/gatewatch/gatewatch/api/client"
+	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/ingest/pseudonym"
 )
 
@@ -77,13 +78,13 @@ func (c *privacyRevealCmd) Run(ctx context.Context, std streams) error {
 	for _, name := range c.Names {
 		sealed, err := server.Identity(ctx, name)
 		if err != nil {
-			return fmt.Errorf("%s: %w", oneLine(name), err)
+			return fmt.Errorf("%s: %w", detect.Printable(name), err)
 		}
 		who, err := opener.Open(sealed)
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(std.Out, "%s\t%s\n", sealed.Pseudonym, oneLine(who)); err != nil {
+		if _, err := fmt.Fprintf(std.Out, "%s\t%s\n", sealed.Pseudonym, detect.Printable(who)); err != nil {
 			return err
 		}
 	}

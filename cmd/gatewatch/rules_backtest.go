@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/gatewatch/gatewatch/api/client"
+	"github.com/gatewatch/gatewatch/detect"
 	"github.com/gatewatch/gatewatch/rules"
 )
 
@@ -93,7 +94,7 @@ func printBacktest(out io.Writer, r *client.BacktestAnswer) error {
 		_, _ = fmt.Fprintln(w, "\nENTITY\tFINDINGS\tEVENTS")
 	}
 	for _, e := range r.Entities {
-		_, _ = fmt.Fprintf(w, "%s %s\t%d\t%d\n", e.Entity.Type, oneLine(e.Entity.Value), e.Findings, e.Events)
+		_, _ = fmt.Fprintf(w, "%s %s\t%d\t%d\n", e.Entity.Type, detect.Printable(e.Entity.Value), e.Findings, e.Events)
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write the report: %w", err)
