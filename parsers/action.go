@@ -86,13 +86,19 @@ func actionWord(word string) string {
 	if len(word) > len(buf) {
 		return ""
 	}
-	lower := append(buf[:0], word...)
-	for i, c := range lower {
+	return actionWords[string(appendLower(buf[:0], word))]
+}
+
+// appendLower appends s in small letters (ASCII), without an allocation where dst has the room.
+func appendLower(dst []byte, s string) []byte {
+	for i := range len(s) {
+		c := s[i]
 		if c >= 'A' && c <= 'Z' {
-			lower[i] = c + 'a' - 'A'
+			c += 'a' - 'A'
 		}
+		dst = append(dst, c)
 	}
-	return actionWords[string(lower)]
+	return dst
 }
 
 // putFirewall takes from a message what ModSecurity or Coraza did (github.com/owasp-modsecurity/ModSecurity, Reference

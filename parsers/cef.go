@@ -91,12 +91,7 @@ func (r *record) finishCEF() error {
 // cefAction reads act, which each vendor words for itself: REQ_BLOCKED_SECURITY, blocked, not blocked, Alert_Deny, alerted.
 func cefAction(act string) string {
 	var buf [48]byte
-	lower := append(buf[:0], act[:min(len(act), len(buf))]...)
-	for i, c := range lower {
-		if c >= 'A' && c <= 'Z' {
-			lower[i] = c + 'a' - 'A'
-		}
-	}
+	lower := appendLower(buf[:0], act[:min(len(act), len(buf))])
 	for _, a := range cefActs {
 		if bytes.Contains(lower, a.part) {
 			return a.action
