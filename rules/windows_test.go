@@ -252,18 +252,7 @@ func TestWindowsAgainstReference(t *testing.T) {
 
 // run judges events and closes everything; advance, when given, is called before each event.
 func run(set *Set, events []event.Event, advance func(w *Windows, ev *event.Event, emit detect.Emit)) []detect.Finding {
-	m, w := set.NewMatcher(), set.NewWindows(WindowOptions{})
-	var out []detect.Finding
-	emit := func(f detect.Finding) { out = append(out, f) }
-	for i := range events {
-		ev := events[i]
-		m.Match(&ev)
-		if advance != nil {
-			advance(w, &ev, emit)
-		}
-		w.Observe(&ev, emit)
-	}
-	w.Advance(scenarioStart.Add(10000*time.Hour), emit)
+	out, _ := observeAll(set, WindowOptions{}, events, advance)
 	return out
 }
 
